@@ -1,0 +1,76 @@
+"""Every setting, read once from the environment or `.env`, and every path that follows from it.
+
+No other module reads the environment, except `definitions` for secrets that Dagster hands to resources.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """Settings of one process; each field is the environment variable `VIP_<FIELD>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIP_", env_file=PROJECT_DIR / ".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(PROJECT_DIR / "var", description="Folder of everything the program writes.")
+    raw_dir: Path = Field(PROJECT_DIR / "data" / "raw", description="Folder of the raw tables.")
+    reporting_currency: str | None = Field(
+        None, description="Currency of every amount; unset: USD, or the one currency of the orders."
+    )
+    default_country: str = Field(
+        "US", description="Country of a phone number whose customer names none."
+    )
+    memory_limit: str = Field("5GB", description="What DuckDB may hold in memory before it spills.")
+    threads: int = Field(
+        default_factory=lambda: min(os.cpu_count() or 2, 8), description="Threads of DuckDB and dbt."
+    )
+    schedule_hour: int = Field(2, ge=0, le=23, description="Hour at which the nightly run starts.")
+    schedule_timezone: str = Field("UTC", description="IANA zone of that hour.")
+    first_as_of: date = Field(
+        date(2009, 1, 1), description="Oldest date that the daily partitions offer."
+    )
+    alert_webhook_url: str | None = Field(
+        None, repr=False, description="Where a failed run is posted; unset: the log."
+    )
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Where each file of the programme lies."""
+        return Paths(self.home.resolve())
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for the dbt process."""
+        return {
+            "VIP_HOME": str(self.paths.home),
+            "VIP_MEMORY_LIMIT": self.memory_limit,
+            "VIP_THREADS": str(self.threads),
+        }
+
+
+class Paths:
+    """The files under `VIP_HOME`. Nothing is created by asking."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.warehouse = home / "warehouse.duckdb"
+        self.build = home / "build" / "vip_sms.duckdb"
+        self.published = home / "published" / "vip_sms.duckdb"
+        self.exports = home / "exports"
+        self.ledger = home / "ledger.sqlite"
+        self.outbox = home / "outbox"
+        self.quality = home / "quality"
+        self.dagster = home / "dagster"
+        self.tmp = home / "tmp"
+        self.lock = home / "nightly.lock"
+        self.dbt_target = home / "dbt"

@@ -1,0 +1,56 @@
+"""Connections to the DuckDB files and the lock that keeps a second writer out."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from orchestration.errors import BusyError
+from orchestration.settings import Settings
+
+
+def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse, with the marts file attached as `vip_sms` where it exists.
+
+    Close it before dbt runs: DuckDB lets one process write a file. Raises `duckdb.IOException` when
+    another process holds it.
+    """
+    paths = settings.paths
+    for folder in (paths.home, paths.tmp, paths.build.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        str(paths.warehouse),
+        read_only=read_only,
+        config={
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads,
+            "temp_directory": str(paths.tmp),
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    if paths.build.exists():
+        mode = "(read_only)" if read_only else ""
+        connection.execute(f"attach '{paths.build}' as vip_sms {mode}")
+    return connection
+
+
+@contextmanager
+def writer_lock(settings: Settings) -> Iterator[None]:
+    """Hold the one right to write under `VIP_HOME`; the system lets go of it when a process dies.
+
+    Raises `BusyError` at once when another run holds it.
+    """
+    settings.paths.home.mkdir(parents=True, exist_ok=True)
+    with settings.paths.lock.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"another run is writing to {settings.paths.home}: wait for it to end, or choose "
+                "another folder with --home"
+            ) from None
+        yield
