@@ -1,0 +1,7 @@
+{% macro parameter(name) -%}
+    (
+        select p.value
+        from {{ ref("policy_parameters") }} as p
+        where p.parameter = '{{ name }}'
+    )
+{%- endmacro %}

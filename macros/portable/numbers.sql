@@ -1,0 +1,31 @@
+{% macro money(expression) -%}
+    cast({{ expression }} as decimal(18, 4))
+{%- endmacro %}
+
+{% macro ratio(numerator, denominator) -%}
+    cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
+{%- endmacro %}
+
+{% macro pct(expression, share) -%}
+    {{ adapter.dispatch("pct")(expression, share) }}
+{%- endmacro %}
+
+{% macro default__pct(expression, share) -%}
+    quantile_cont(cast({{ expression }} as double), {{ share }})
+{%- endmacro %}
+
+{% macro spark__pct(expression, share) -%}
+    percentile(cast({{ expression }} as double), {{ share }})
+{%- endmacro %}
+
+{% macro hash_bucket(salt, key) -%}
+    {{ adapter.dispatch("hash_bucket")(salt, key) }}
+{%- endmacro %}
+
+{% macro default__hash_bucket(salt, key) -%}
+    cast(cast('0x' || left(md5({{ salt }} || ':' || {{ key }}), 8) as ubigint) as double) / 4294967296
+{%- endmacro %}
+
+{% macro spark__hash_bucket(salt, key) -%}
+    cast(conv(left(md5({{ salt }} || ':' || {{ key }}), 8), 16, 10) as double) / 4294967296
+{%- endmacro %}

@@ -1,0 +1,52 @@
+with
+
+contacts as (
+
+    select * from {{ ref("int_customer_contacts") }}
+
+),
+
+consents as (
+
+    select * from {{ ref("int_contact_consents") }}
+
+),
+
+contacts_in_doubt as (
+
+    select * from {{ ref("int_contacts_in_doubt") }}
+
+),
+
+suppressions as (
+
+    select * from {{ ref("int_contact_suppressions") }}
+
+),
+
+int_customer_eligibility as (
+
+    select
+        contacts.customer_id,
+        contacts.contact_id,
+        -- The first reason that holds; its order is written down in the seed decision_reasons.
+        case
+            when contacts.is_test then 'test_account'
+            when suppressions.contact_id is not null then 'suppressed'
+            when contacts.phone_e164 is null then 'no_phone'
+            when contacts.is_shared_too_widely then 'shared_phone'
+            when contacts_in_doubt.contact_id is not null then 'consent_unreadable'
+            when consents.state = 'opted_out' then 'opted_out'
+            when consents.state is null then 'no_consent'
+        end as legal_reason_code
+    from contacts
+    left join suppressions on contacts.contact_id = suppressions.contact_id
+    left join contacts_in_doubt on contacts.contact_id = contacts_in_doubt.contact_id
+    left join consents
+        on
+            contacts.contact_id = consents.contact_id
+            and consents.purpose = 'marketing'
+
+)
+
+select * from int_customer_eligibility

@@ -1,0 +1,103 @@
+with
+
+customers as (
+
+    select * from {{ ref("stg_customers") }}
+
+),
+
+orders as (
+
+    select * from {{ ref("int_customer_orders") }}
+
+),
+
+returns as (
+
+    select * from {{ ref("int_customer_returns") }}
+
+),
+
+service_costs as (
+
+    select * from {{ ref("int_customer_service_costs") }}
+
+),
+
+{% set windows = ["12m", "lifetime"] -%}
+{% set order_lines = [
+    "order_revenue", "cost_of_goods", "net_shipping_cost", "payment_fee",
+] -%}
+{% set return_lines = ["refund_amount", "return_cost", "restocked_cost"] -%}
+{% set service_lines = ["sms_cost", "benefit_cost", "support_cost"] -%}
+lines as (
+
+    select
+        customers.customer_id,
+        {%- for window in windows %}
+        {%- for relation, names in [
+            ("orders", order_lines), ("returns", return_lines), ("service_costs", service_lines),
+        ] %}
+        {%- for name in names %}
+        coalesce({{ relation }}.{{ name }}_{{ window }}, 0) as {{ name }}_{{ window }},
+        {%- endfor %}
+        {%- endfor %}
+        {%- endfor %}
+        coalesce(orders.gross_revenue_12m, 0) as gross_revenue_12m,
+        coalesce(orders.discount_amount_12m, 0) as discount_amount_12m
+    from customers
+    left join orders on customers.customer_id = orders.customer_id
+    left join returns on customers.customer_id = returns.customer_id
+    left join service_costs on customers.customer_id = service_costs.customer_id
+
+),
+
+first_margins as (
+
+    select
+        *,
+        {%- for window in windows %}
+        order_revenue_{{ window }} - refund_amount_{{ window }} as net_revenue_{{ window }},
+        order_revenue_{{ window }} - refund_amount_{{ window }}
+        - cost_of_goods_{{ window }} + restocked_cost_{{ window }} as cm1_{{ window }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from lines
+
+),
+
+second_margins as (
+
+    select
+        *,
+        {%- for window in windows %}
+        cm1_{{ window }} - net_shipping_cost_{{ window }}
+        - payment_fee_{{ window }} - return_cost_{{ window }} as cm2_{{ window }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from first_margins
+
+),
+
+int_customer_margins as (
+
+    select
+        customer_id,
+        {{ money("gross_revenue_12m") }} as gross_revenue_12m,
+        {{ money("discount_amount_12m") }} as discount_amount_12m,
+        {%- for window in windows %}
+        {%- for name in (
+            order_lines + return_lines + service_lines + ["net_revenue", "cm1", "cm2"]
+        ) %}
+        {{ money(name ~ "_" ~ window) }} as {{ name }}_{{ window }},
+        {%- endfor %}
+        {{ money(
+            "cm2_" ~ window ~ " - sms_cost_" ~ window
+            ~ " - benefit_cost_" ~ window ~ " - support_cost_" ~ window
+        ) }} as cm3_{{ window }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from second_margins
+
+)
+
+select * from int_customer_margins

@@ -1,0 +1,25 @@
+with
+
+returns as (
+
+    select * from {{ ref("int_returns_costed") }}
+
+),
+
+int_customer_returns as (
+
+    select
+        customer_id,
+        {{ money("sum(refund_amount)") }} as refund_amount_lifetime,
+        {{ money("sum(return_cost)") }} as return_cost_lifetime,
+        {{ money("sum(restocked_cost)") }} as restocked_cost_lifetime,
+        {{ money(sum_in_last_months("refund_amount", "returned_at", 12)) }} as refund_amount_12m,
+        {{ money(sum_in_last_months("return_cost", "returned_at", 12)) }} as return_cost_12m,
+        {{ money(sum_in_last_months("restocked_cost", "returned_at", 12)) }} as restocked_cost_12m
+    from returns
+    where customer_id is not null
+    group by customer_id
+
+)
+
+select * from int_customer_returns

@@ -1,0 +1,58 @@
+with
+
+returns as (
+
+    select * from {{ ref("stg_returns") }}
+
+),
+
+orders as (
+
+    select * from {{ ref("stg_orders") }}
+
+),
+
+order_lines as (
+
+    select * from {{ ref("int_order_lines_costed") }}
+
+),
+
+return_orders as (
+
+    select
+        returns.*,
+        coalesce(returns.order_id, order_lines.order_id) as returned_order_id,
+        {{ ratio("order_lines.cost_of_goods", "order_lines.quantity") }} as unit_cost_of_line
+    from returns
+    left join order_lines on returns.order_line_id = order_lines.order_line_id
+
+),
+
+int_returns_costed as (
+
+    select
+        return_orders.return_id,
+        return_orders.returned_order_id as order_id,
+        -- The order knows best who bought; the return's own customer counts where it names no order.
+        case
+            when return_orders.returned_order_id is null then return_orders.customer_id
+            else orders.customer_id
+        end as customer_id,
+        return_orders.product_id,
+        return_orders.returned_at,
+        return_orders.reason,
+        {{ money("return_orders.refund_amount * coalesce(orders.fx_rate, 1)") }} as refund_amount,
+        {{ money("coalesce(return_orders.return_cost, 0) * coalesce(orders.fx_rate, 1)") }}
+            as return_cost,
+        {{ money(
+            "coalesce(return_orders.quantity * return_orders.unit_cost_of_line, 0) * "
+            ~ parameter("restocked_share")
+        ) }} as restocked_cost
+    from return_orders
+    left join orders on return_orders.returned_order_id = orders.order_id
+    where coalesce(orders.status, 'completed') <> 'cancelled'
+
+)
+
+select * from int_returns_costed

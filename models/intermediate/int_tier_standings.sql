@@ -1,0 +1,49 @@
+with
+
+walk as (
+
+    select * from {{ ref("int_tier_walk") }}
+
+),
+
+steps as (
+
+    select
+        *,
+        row_number() over (partition by customer_id order by step_on desc) as recency
+    from walk
+    where step_on <= {{ as_of_date() }}
+
+),
+
+-- With no further orders: the walk beyond tonight knows only what leaves the window.
+demotions as (
+
+    select
+        customer_id,
+        step_on,
+        row_number() over (partition by customer_id order by step_on) as demotion_number
+    from walk
+    where step_on > {{ as_of_date() }} and held_rank < earlier_rank
+
+),
+
+int_tier_standings as (
+
+    select
+        steps.customer_id,
+        steps.policy_version,
+        steps.qualified_rank,
+        steps.held_rank,
+        steps.grace_until,
+        demotions.step_on as projected_demotion_on
+    from steps
+    left join demotions
+        on
+            steps.customer_id = demotions.customer_id
+            and demotions.demotion_number = 1
+    where steps.recency = 1
+
+)
+
+select * from int_tier_standings

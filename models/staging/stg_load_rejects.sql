@@ -1,0 +1,26 @@
+with
+
+source as (
+
+    select * from {{ source("raw", "rejects") }}
+
+),
+
+stg_load_rejects as (
+
+    select
+        -- ids
+        customer_id,
+        -- text
+        table_name,
+        file_name,
+        column_name,
+        reason,
+        phone_e164,
+        -- numbers
+        row_number as file_row
+    from source
+
+)
+
+select * from stg_load_rejects
