@@ -1,0 +1,29 @@
+-- Failure means money was lost or made between the raw lines and the marts: every line of an order that
+-- was not cancelled must stand in int_orders_costed, to the last digit.
+with
+
+raw_lines as (
+
+    select
+        sum({{ money(
+            money("order_lines.quantity * order_lines.unit_price") ~ " * orders.fx_rate"
+        ) }}) as gross_revenue
+    from {{ ref("stg_order_lines") }} as order_lines
+    inner join {{ ref("stg_orders") }} as orders on order_lines.order_id = orders.order_id
+    where orders.status <> 'cancelled'
+
+),
+
+costed_orders as (
+
+    select sum(gross_revenue) as gross_revenue
+    from {{ ref("int_orders_costed") }}
+
+)
+
+select
+    raw_lines.gross_revenue as expected,
+    costed_orders.gross_revenue as observed
+from raw_lines
+cross join costed_orders
+where coalesce(raw_lines.gross_revenue, 0) <> coalesce(costed_orders.gross_revenue, 0)
