@@ -29,10 +29,10 @@ candidates as (
         row_number() over (
             partition by conditions.audience_id, eligibility.contact_id
             order by
-                case when eligibility.legal_reason_code is null then 0 else 1 end,
+                case when eligibility.legal_reason_code is null then 0 else 1 end asc,
                 tiers.tier_rank desc,
                 tiers.qualifying_spend desc,
-                conditions.customer_id
+                conditions.customer_id asc
         ) as place_on_phone
     from conditions
     inner join eligibility on conditions.customer_id = eligibility.customer_id

@@ -66,7 +66,7 @@ by_phone as (
 
 ),
 
--- A yes counts for the number it was given with; a no counts for the customer too, whatever the number.
+-- A yes counts for the number it was given with; a no counts for the customer, whatever the number.
 by_customer as (
 
     select

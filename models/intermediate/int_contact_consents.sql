@@ -18,7 +18,7 @@ ranked as (
         row_number() over (
             partition by contact_id, purpose
             -- The latest word counts; at the same instant a stop outweighs a yes.
-            order by occurred_at desc, action desc, source nulls last, proof nulls last
+            order by occurred_at desc, action desc, source asc nulls last, proof asc nulls last
         ) as recency
     from consent_events
 

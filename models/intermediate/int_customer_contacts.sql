@@ -12,7 +12,7 @@ ranked_on_phone as (
         customer_id,
         phone_e164,
         count(*) over (partition by phone_e164) as customers_on_phone,
-        -- The oldest account names the contact: accounts that join a phone later change no assignment.
+        -- The oldest account names the contact: one that joins the phone later changes nothing.
         first_value(customer_id) over (
             partition by phone_e164
             order by created_at nulls last, customer_id

@@ -28,10 +28,10 @@ movements as (
 
     select
         customer_id,
-        cast(returned_at as date),
-        0,
-        {{ money("0") }},
-        {{ money("0") }},
+        cast(returned_at as date) as activity_date,
+        0 as orders,
+        {{ money("0") }} as gross_revenue,
+        {{ money("0") }} as order_revenue,
         refund_amount
     from returns
     where customer_id is not null

@@ -1,3 +1,5 @@
+-- noqa: disable=layout.indent
+-- The two windows are the same sums; their loops are indented as what they write.
 with
 
 customers as (

@@ -10,7 +10,8 @@ evaluations as (
 
     select
         evaluated_on,
-        {{ date_plus("evaluated_on", "-" ~ parameter("rfm_window_months"), "month") }} as window_from
+        {{ date_plus("evaluated_on", "-" ~ parameter("rfm_window_months"), "month") }}
+            as window_from
     from (
         select {{ as_of_date() }} as evaluated_on
         union

@@ -33,8 +33,9 @@ costs as (
     select
         customer_id,
         sent_at as incurred_at,
-        {{ money("coalesce(cost, coalesce(segments, 1) * " ~ parameter("sms_cost_per_segment") ~ ")") }}
-            as sms_cost,
+        {{ money(
+            "coalesce(cost, coalesce(segments, 1) * " ~ parameter("sms_cost_per_segment") ~ ")"
+        ) }} as sms_cost,
         {{ money("0") }} as support_cost,
         {{ money("0") }} as benefit_cost
     from messages
@@ -43,20 +44,21 @@ costs as (
 
     select
         customer_id,
-        opened_at,
-        {{ money("0") }},
-        {{ money("coalesce(handle_minutes, 0) * " ~ parameter("support_cost_per_minute")) }},
-        {{ money("0") }}
+        opened_at as incurred_at,
+        {{ money("0") }} as sms_cost,
+        {{ money("coalesce(handle_minutes, 0) * " ~ parameter("support_cost_per_minute")) }}
+            as support_cost,
+        {{ money("0") }} as benefit_cost
     from tickets
 
     union all
 
     select
         redemptions.customer_id,
-        redemptions.redeemed_at,
-        {{ money("0") }},
-        {{ money("0") }},
-        {{ money("coalesce(redemptions.cost, benefits.unit_cost, 0)") }}
+        redemptions.redeemed_at as incurred_at,
+        {{ money("0") }} as sms_cost,
+        {{ money("0") }} as support_cost,
+        {{ money("coalesce(redemptions.cost, benefits.unit_cost, 0)") }} as benefit_cost
     from redemptions
     left join benefits on redemptions.benefit_id = benefits.benefit_id
 

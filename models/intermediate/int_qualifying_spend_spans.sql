@@ -43,8 +43,9 @@ movements as (
         policy_versions.policy_version,
         customer_days.customer_id,
         {{ date_plus("customer_days.activity_date", 1, "day") }} as counts_from,
-        {{ leaves_window_on("policy_versions.qualification_period", "customer_days.activity_date") }}
-            as counts_until,
+        {{ leaves_window_on(
+            "policy_versions.qualification_period", "customer_days.activity_date"
+        ) }} as counts_until,
         {{ spend_by_basis("policy_versions.qualifying_spend_basis", "customer_days") }} as amount
     from customer_days
     inner join candidates on customer_days.customer_id = candidates.customer_id
@@ -118,7 +119,8 @@ int_qualifying_spend_spans as (
     inner join policy_versions on spans.policy_version = policy_versions.policy_version
     where
         spans.changed_on < coalesce(policy_versions.effective_to, cast('9999-12-31' as date))
-        and coalesce(spans.next_changed_on, cast('9999-12-31' as date)) > policy_versions.effective_from
+        and coalesce(spans.next_changed_on, cast('9999-12-31' as date))
+        > policy_versions.effective_from
 
 )
 

@@ -34,7 +34,7 @@ int_returns_costed as (
     select
         return_orders.return_id,
         return_orders.returned_order_id as order_id,
-        -- The order knows best who bought; the return's own customer counts where it names no order.
+        -- The order knows best who bought; a return that names none speaks for itself.
         case
             when return_orders.returned_order_id is null then return_orders.customer_id
             else orders.customer_id
@@ -42,7 +42,8 @@ int_returns_costed as (
         return_orders.product_id,
         return_orders.returned_at,
         return_orders.reason,
-        {{ money("return_orders.refund_amount * coalesce(orders.fx_rate, 1)") }} as refund_amount,
+        {{ money("return_orders.refund_amount * coalesce(orders.fx_rate, 1)") }}
+            as refund_amount,
         {{ money("coalesce(return_orders.return_cost, 0) * coalesce(orders.fx_rate, 1)") }}
             as return_cost,
         {{ money(

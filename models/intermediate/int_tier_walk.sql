@@ -1,5 +1,6 @@
 {%- set no_date = "cast(null as date)" -%}
-{%- set runs_out_first = "walk.demotion_on < coalesce(walk.next_turn_on, cast('9999-12-31' as date))" -%}
+{%- set no_end = "cast('9999-12-31' as date)" -%}
+{%- set runs_out_first = "walk.demotion_on < coalesce(walk.next_turn_on, " ~ no_end ~ ")" -%}
 {%- set falls_short = "step.held_rank > step.qualified_rank" -%}
 with recursive
 

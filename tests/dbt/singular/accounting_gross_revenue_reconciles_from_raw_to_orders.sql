@@ -1,5 +1,5 @@
--- Failure means money was lost or made between the raw lines and the marts: every line of an order that
--- was not cancelled must stand in int_orders_costed, to the last digit.
+-- Failure means money was lost or made between the raw lines and the marts: every line of an
+-- order that was not cancelled must stand in int_orders_costed, to the last digit.
 with
 
 raw_lines as (

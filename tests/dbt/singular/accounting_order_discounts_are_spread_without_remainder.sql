@@ -1,5 +1,5 @@
--- Failure means an order's discount was not spread over its lines to the last digit. A discount larger
--- than its order is worth the order: nobody is paid for buying.
+-- Failure means an order's discount was not spread over its lines to the last digit. A discount
+-- larger than its order is worth the order: nobody is paid for buying.
 with
 
 lines as (

@@ -1,5 +1,7 @@
 -- Failure means that somebody in the global holdout is about to be messaged: stop and look.
-select members.audience_id, members.customer_id
+select
+    members.audience_id,
+    members.customer_id
 from {{ ref("audience_members") }} as members
 inner join {{ ref("audiences") }} as audiences on members.audience_id = audiences.audience_id
 inner join {{ ref("holdout_assignments") }} as assignments

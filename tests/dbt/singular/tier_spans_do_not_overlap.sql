@@ -1,5 +1,9 @@
--- Failure means a customer held two tiers on one day, or a tier that was never left lasts beside another.
-select customer_id, valid_from, valid_to
+-- Failure means a customer held two tiers on one day, or that a tier never left lasts beside
+-- another.
+select
+    customer_id,
+    valid_from,
+    valid_to
 from (
     select
         customer_id,
