@@ -1,0 +1,235 @@
+"""The night's files for marketers: audience, holdout and a manifest, in a folder that is whole or absent.
+
+The same raw data, policy and date give the same bytes, so a night can be rebuilt and compared. What
+stands in the rows is decided by the models of schema `activation`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import UserError
+from orchestration.files import (
+    PRIVATE_FILE,
+    flush,
+    private_folder,
+    put_folder,
+    recover_folder,
+    remove,
+    saving,
+)
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+MANIFEST = "manifest.json"
+LATEST = "latest"
+
+# Inside the house only: the date stands in the manifest, and no platform knows our contact ids.
+_KEPT_BACK = ("as_of_date", "contact_id")
+_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder of one night, its manifest, and whether this call changed what stood there."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    is_changed: bool
+
+
+def export(settings: Settings, as_of_date: date) -> Exported:
+    """Write `exports/<as_of_date>/` from `activation.sync_vip_audience` and `sync_vip_holdout`.
+
+    Columns are those of the models without the inner ids; rows are ordered by their key; money has two
+    decimals. `exports/latest` follows unless it already names a newer night of the same brand.
+    Raises `UserError` when the warehouse holds another date or the disk is full.
+    """
+    root = private_folder(settings.paths.exports)
+    target = root / as_of_date.isoformat()
+    recover_folder(target)
+    for leftover in root.glob(".*.tmp"):
+        remove(leftover)
+
+    work = root / f".{target.name}.{os.getpid()}.tmp"
+    try:
+        with saving(root):
+            private_folder(work / "audiences")
+            work.chmod(0o700)
+            manifest = _write_files(settings, as_of_date, work)
+            for path in [*work.rglob("*")]:
+                if path.is_file():
+                    path.chmod(PRIVATE_FILE)
+                flush(path)
+            flush(work)
+            is_changed = not _same(work, target)
+            if is_changed:
+                put_folder(work, target)
+            _point_latest(root, target.name, manifest)
+    finally:
+        remove(work)
+    return Exported(target, manifest, is_changed)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of an export folder; None where there is none that can be read."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str, Any]:
+    with connect(settings, read_only=True) as connection:
+        # One thread and kept order: the bytes of a Parquet file depend on both.
+        connection.execute("set threads = 1; set preserve_insertion_order = true")
+        context = run_context(connection, as_of_date)
+        audience = _columns(connection, "activation.sync_vip_audience")
+        files = {
+            "vip_audience": f"select {audience} from activation.sync_vip_audience order by customer_id",
+            "holdout": (
+                "select experiment_id, customer_id, arm from activation.sync_vip_holdout "
+                "order by experiment_id, customer_id, arm"
+            ),
+        }
+        written = [
+            _write(connection, query, folder / f"{name}.{extension}")
+            for name, query in files.items()
+            for extension in ("csv", "parquet")
+        ]
+        for audience_id in _audiences(connection):
+            query = (
+                f"select {audience} from activation.sync_vip_audience "
+                f"where list_contains(string_split(audience_ids, ','), '{audience_id}') "
+                "order by customer_id"
+            )
+            written.append(_write(connection, query, folder / "audiences" / f"{audience_id}.csv"))
+    manifest = {
+        "as_of_date": as_of_date.isoformat(),
+        # Not Dagster's id: two runs on the same input are the same run to whoever reads the files.
+        "run_id": _digest(as_of_date, context["raw_fingerprint"], context["policy_version"]),
+        "policy_version": context["policy_version"],
+        "reporting_currency": context["reporting_currency"],
+        "is_sample": context["is_sample"],
+        "files": [
+            {
+                "file": str(path.relative_to(folder)),
+                "rows": rows,
+                "columns": columns,
+                "sha256": _sha256(path),
+            }
+            for path, rows, columns in sorted(written)
+        ],
+    }
+    text = json.dumps(manifest, indent=2) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return manifest
+
+
+def run_context(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> dict[str, Any]:
+    """Return the one row of `marts.run_context`.
+
+    Raises `UserError` when the marts are of another date than asked, or not built yet.
+    """
+    try:
+        cursor = connection.execute("select * from vip_sms.marts.run_context")
+    except duckdb.CatalogException:
+        raise UserError(
+            f"no night has been built yet: run `vip nightly --as-of {as_of_date}`"
+        ) from None
+    rows = cursor.fetchall()
+    found = [
+        dict(zip([column[0] for column in cursor.description or ()], row, strict=True))
+        for row in rows
+    ]
+    if [context["as_of_date"] for context in found] != [as_of_date]:
+        dates = ", ".join(str(context["as_of_date"]) for context in found) or "no date"
+        raise UserError(
+            f"the warehouse holds {dates}, not {as_of_date}: run `vip nightly --as-of {as_of_date}`"
+        )
+    return found[0]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    columns = connection.execute(f"describe {table}").fetchall()
+    return ", ".join(_plain(name, kind) for name, kind, *_ in columns if name not in _KEPT_BACK)
+
+
+def _plain(name: str, kind: str) -> str:
+    """A column as people read it: money in cents, shares to six places, whatever the engine held."""
+    if kind in ("DOUBLE", "FLOAT"):
+        return f'cast("{name}" as decimal(18, 6)) as "{name}"'
+    if kind.startswith("DECIMAL"):
+        return f'cast("{name}" as decimal(18, 2)) as "{name}"'
+    return f'"{name}"'
+
+
+def _audiences(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The audiences of the policy, and whatever else the rows name."""
+    found = connection.execute(
+        "select audience_id from policy.audiences union "
+        "select unnest(string_split(audience_ids, ',')) from activation.sync_vip_audience order by 1"
+    ).fetchall()
+    names = [name for (name,) in found]
+    for name in names:
+        if not _SAFE_NAME.fullmatch(name):
+            raise UserError(
+                f"audience_id {name!r} cannot name a file: use lower-case letters, digits, _ and - "
+                "in seeds/policy/audiences.csv"
+            )
+    return names
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path
+) -> tuple[Path, int, list[str]]:
+    options = "format csv, header" if path.suffix == ".csv" else "format parquet, compression zstd"
+    (rows,) = connection.execute(f"copy ({query}) to '{path}' ({options})").fetchone() or (0,)
+    columns = [name for name, *_ in connection.execute(f"describe {query}").fetchall()]
+    return path, rows, columns
+
+
+def _same(one: Path, other: Path) -> bool:
+    def content(folder: Path) -> dict[str, str]:
+        return {
+            str(path.relative_to(folder)): _sha256(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return other.is_dir() and content(one) == content(other)
+
+
+def _point_latest(root: Path, name: str, manifest: dict[str, Any]) -> None:
+    latest = root / LATEST
+    current = read_manifest(latest)
+    if (
+        current
+        and current["as_of_date"] > name
+        # A brand's own night always takes the place of the sample's, and the other way round.
+        and current["is_sample"] == manifest["is_sample"]
+    ):
+        return
+    link = root / f".{LATEST}.{os.getpid()}.tmp"
+    link.unlink(missing_ok=True)
+    link.symlink_to(name)
+    link.replace(latest)
+    flush(root)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""The destination that sends nothing: it writes down what would be sent, one file a call.
+
+`outbox/<as_of_date>/<push>-<step>-<what>.csv`, private, each whole or absent. The number of the push
+keeps the files of two pushes of one night apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from orchestration.files import private_folder, write_private
+from orchestration.platforms import Ack, Member, Profile
+from orchestration.settings import Settings
+
+
+class Outbox:
+    """Files instead of messages; every row is accepted as soon as its file is on disk."""
+
+    name = "outbox"
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.paths.outbox
+        self._step = 0
+
+    def begin(self, as_of_date: date, sync_run_id: int) -> None:
+        """Choose the folder of the night."""
+        self._folder = private_folder(private_folder(self._root) / as_of_date.isoformat())
+        self._push = sync_run_id
+        self._step = 0
+
+    def opted_out(self, customer_ids: Sequence[str]) -> set[str]:
+        """Nobody answers an outbox."""
+        return set()
+
+    def poll(self, job_id: str) -> Iterator[list[Ack]]:
+        """There are no jobs: a file is written or it is not."""
+        yield from ()
+
+    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+        """One row per profile: customer_id, phone, email and the properties as JSON."""
+        rows = (
+            (
+                profile.customer_id,
+                profile.phone,
+                profile.email,
+                json.dumps(profile.properties, ensure_ascii=False, sort_keys=True),
+            )
+            for profile in profiles
+        )
+        self._write("profiles", ("customer_id", "phone", "email", "properties"), rows)
+        yield [Ack(profile.customer_id, "accepted") for profile in profiles]
+
+    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """One row per customer to put on the list."""
+        yield self._members(f"add-{list_name}", members)
+
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """One row per customer to take off the list."""
+        yield self._members(f"remove-{list_name}", members)
+
+    def _members(self, what: str, members: Sequence[Member]) -> list[Ack]:
+        self._write(what, ("customer_id",), ((member.customer_id,) for member in members))
+        return [Ack(member.customer_id, "accepted") for member in members]
+
+    def _write(self, what: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+        self._step += 1
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        name = f"{self._push:04d}-{self._step}-{what}.csv"
+        write_private(self._folder / name, text.getvalue().encode())

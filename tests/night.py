@@ -1,0 +1,140 @@
+"""A finished night in miniature: the tables that delivery reads, without landing or dbt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.settings import Settings
+
+AS_OF = date(2026, 7, 1)
+
+
+@dataclass(frozen=True)
+class Vip:
+    """One member of the audience."""
+
+    customer_id: str
+    tier: str = "Gold"
+    phone: str = ""
+    spend_to_next_tier: str = "123.4500"
+
+    @property
+    def number(self) -> str:
+        return self.phone or f"+1202555{int(self.customer_id.strip('c')):04d}"
+
+
+def members(count: int, tier: str = "Gold") -> list[Vip]:
+    return [Vip(f"c{number}", tier) for number in range(1, count + 1)]
+
+
+def insert(
+    con: duckdb.DuckDBPyConnection, table: str, select: str, rows: list[tuple], day: str
+) -> None:
+    """Insert what `select` makes of the columns of `rows`; one by one would take minutes."""
+    if rows:
+        names = [f"column{number}" for number in range(len(rows[0]))]
+        con.register("rows", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))))
+        con.execute(f"insert into {table} {select} from rows", [day])
+        con.unregister("rows")
+
+
+def build(
+    settings: Settings,
+    vips: list[Vip],
+    *,
+    as_of: date = AS_OF,
+    holdout: list[str] = ("c9001", "c9002"),
+    decisions: dict[str, str] | None = None,
+    is_sample: bool = True,
+    fingerprint: str = "f1",
+) -> None:
+    """Write warehouse and marts as the nightly run would leave them. `decisions`: reason by customer."""
+    paths = settings.paths
+    for path in (paths.warehouse, paths.build):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+    day = as_of.isoformat()
+    with duckdb.connect(str(paths.warehouse)) as con:
+        con.execute(f"attach '{paths.build}' as vip_sms")
+        con.execute(
+            "create schema raw; create schema activation; create schema policy;"
+            "create schema vip_sms.marts"
+        )
+        con.execute(
+            "create table raw.run_context as select 'r' as run_id, "
+            f"date '{day}' as as_of_date, 'USD' as reporting_currency, {is_sample} as is_sample, "
+            f"'{fingerprint}' as raw_fingerprint"
+        )
+        con.execute(
+            "create table raw.holdout_log (experiment_id varchar, contact_id varchar, "
+            "customer_id varchar, arm varchar, bucket double, assigned_on date)"
+        )
+        con.execute(
+            "create table vip_sms.marts.run_context as "
+            "select *, '2026.1' as policy_version from raw.run_context"
+        )
+        con.execute("create table policy.audiences as select 'vip' as audience_id")
+        con.execute(
+            "create table activation.sync_vip_audience (as_of_date date, customer_id varchar, "
+            "contact_id varchar, phone varchar, email varchar, first_name varchar, tier varchar, "
+            "tier_rank integer, audience_ids varchar, tier_since date, next_tier varchar, "
+            "spend_to_next_tier decimal(18, 4), progress_to_next_tier double)"
+        )
+        insert(
+            con,
+            "activation.sync_vip_audience",
+            "select ?, column0, column1, column2, column3, 'Ann', column4, 2, 'vip', "
+            "'2026-01-01', null, column5, 0.3333333333",
+            [
+                (
+                    vip.customer_id,
+                    f"k-{vip.customer_id}",
+                    vip.number,
+                    f"{vip.customer_id}@example.com",
+                    vip.tier,
+                    vip.spend_to_next_tier,
+                )
+                for vip in vips
+            ],
+            day,
+        )
+        con.execute(
+            "create table vip_sms.marts.holdout_assignments (as_of_date date, experiment_id varchar, "
+            "contact_id varchar, customer_id varchar, arm varchar, bucket double, assigned_on date)"
+        )
+        assigned = [(one, "holdout", 0.01) for one in holdout]
+        assigned += [(vip.customer_id, "treatment", 0.5) for vip in vips]
+        insert(
+            con,
+            "vip_sms.marts.holdout_assignments",
+            "select $1, 'global', column0, column1, column2, column3, $1",
+            [(f"k-{one}", one, arm, bucket) for one, arm, bucket in assigned],
+            day,
+        )
+        con.execute(
+            "create view activation.sync_vip_holdout as select as_of_date, experiment_id, contact_id, "
+            "customer_id, arm from vip_sms.marts.holdout_assignments"
+        )
+        reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
+        con.execute(
+            "create table vip_sms.marts.audience_decisions (as_of_date date, audience_id varchar, "
+            "customer_id varchar, decision varchar, reason_code varchar)"
+        )
+        insert(
+            con,
+            "vip_sms.marts.audience_decisions",
+            "select ?, 'vip', column0, column1, column2",
+            [
+                (customer, "member" if reason == "member" else "excluded", reason)
+                for customer, reason in reasons.items()
+            ],
+            day,
+        )
+        con.execute(
+            "create table vip_sms.marts.customer_tiers as select as_of_date, customer_id, tier, "
+            "tier_rank from activation.sync_vip_audience"
+        )

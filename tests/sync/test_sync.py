@@ -1,0 +1,402 @@
+"""Delivery: the plan is the difference to what was confirmed, and nothing is confirmed by hope."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from night import AS_OF, Vip, build, members
+
+from orchestration import quality, sync
+from orchestration.errors import UserError
+from orchestration.ledger import open_ledger
+from orchestration.platforms import Ack, Member, Profile
+from orchestration.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def gate(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The gate as a switch: these tests are about what it stops, not about what it finds."""
+    switch = SimpleNamespace(results=[], rows=None)
+
+    def gate_rows(rows, settings):
+        switch.rows = rows
+        return switch.results
+
+    monkeypatch.setattr(quality, "gate_rows", gate_rows, raising=False)
+    return switch
+
+
+@dataclass
+class Vendor:
+    """A platform that remembers, and answers as it is told."""
+
+    name: str = "vendor"
+    answers: dict[str, str] = field(default_factory=dict)
+    stops: set[str] = field(default_factory=set)
+    calls: list[tuple[str, list[str]]] = field(default_factory=list)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    lists: dict[str, set[str]] = field(default_factory=dict)
+    breaks_at: int | None = None
+
+    def begin(self, as_of_date: date, sync_run_id: int) -> None:
+        pass
+
+    def opted_out(self, customer_ids: Sequence[str]) -> set[str]:
+        return self.stops & set(customer_ids)
+
+    def poll(self, job_id: str) -> Iterator[list[Ack]]:
+        yield [Ack(customer, "accepted") for customer in job_id.split(",")]
+
+    def _answer(self, call: str, customers: list[str]) -> Iterator[list[Ack]]:
+        self.calls.append((call, customers))
+        if self.breaks_at == len(self.calls):
+            raise ConnectionError("the line is dead")
+        for start in range(0, len(customers), 2):
+            some = customers[start : start + 2]
+            yield [
+                Ack(one, state, vendor_id=f"v-{one}", job_id=one if state == "pending" else None)
+                for one in some
+                for state in [self.answers.get(one, "accepted")]
+            ]
+
+    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+        self.profiles |= {profile.customer_id: profile for profile in profiles}
+        yield from self._answer("profiles", [profile.customer_id for profile in profiles])
+
+    def add_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
+        self.lists.setdefault(list_name, set()).update(row.customer_id for row in rows)
+        yield from self._answer(f"add {list_name}", [row.customer_id for row in rows])
+
+    def remove_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
+        self.lists.setdefault(list_name, set()).difference_update(row.customer_id for row in rows)
+        yield from self._answer(f"remove {list_name}", [row.customer_id for row in rows])
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    platform = Vendor()
+    monkeypatch.setattr(sync, "open_platform", lambda name, settings: platform)
+    return platform
+
+
+def actions(plan: sync.Plan, name: str) -> dict[str, tuple[str, str]]:
+    return {
+        row["customer_id"]: (row["action"], row["reason"])
+        for row in plan.rows.to_pylist()
+        if row["object"] == name
+    }
+
+
+def test_a_push_leaves_nothing_to_do(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(5))
+
+    first = sync.push(settings, "vendor", AS_OF)
+
+    assert first.plan.counts() == {"add": 12, "change": 0, "remove": 0, "unchanged": 0, "parked": 0}
+    assert (first.accepted, first.failed) == (12, 0)
+    assert vendor.lists == {
+        "vip": {"c1", "c2", "c3", "c4", "c5"},
+        "holdout-global": {"c9001", "c9002"},
+    }
+    again = sync.push(settings, "vendor", AS_OF)
+    assert again.plan.counts()["unchanged"] == 12
+    assert again.accepted == 0
+
+
+def test_the_plan_names_what_changes_and_why(settings: Settings, vendor: Vendor) -> None:
+    build(settings, [*members(4), Vip("c5", "Silver")])
+    sync.push(settings, "vendor", AS_OF)
+    night = AS_OF + timedelta(days=1)
+    build(
+        settings,
+        [Vip("c1"), Vip("c2", "Platinum"), Vip("c4", spend_to_next_tier="100.0000"), Vip("c6")],
+        as_of=night,
+        decisions={"c3": "opted_out"},
+        holdout=["c9001", "c9003"],
+    )
+
+    plan = sync.make_plan(settings, "vendor", night)
+
+    assert actions(plan, "vip") == {
+        "c1": ("unchanged", "as it was"),
+        "c2": ("unchanged", "as it was"),
+        "c3": ("remove", "opted_out"),
+        "c4": ("unchanged", "as it was"),
+        "c5": ("remove", "no longer qualifies"),
+        "c6": ("add", "new"),
+    }
+    assert actions(plan, "profile") == {
+        "c1": ("unchanged", "as it was"),
+        "c2": ("change", "tier changed"),
+        "c3": ("change", "opted_out"),
+        "c4": ("change", "details changed"),
+        "c5": ("change", "no longer qualifies"),
+        "c6": ("add", "new"),
+    }
+    assert actions(plan, "holdout-global") == {
+        "c9001": ("unchanged", "as it was"),
+        "c9002": ("remove", "no longer qualifies"),
+        "c9003": ("add", "new"),
+    }
+    removed = [row for row in plan.summary() if (row["object"], row["action"]) == ("vip", "remove")]
+    assert removed == [
+        {
+            "object": "vip",
+            "action": "remove",
+            "tier": "Gold",
+            "reason": "opted_out",
+            "customers": 1,
+        },
+        {
+            "object": "vip",
+            "action": "remove",
+            "tier": "Silver",
+            "reason": "no longer qualifies",
+            "customers": 1,
+        },
+    ]
+
+
+def test_who_left_is_written_as_no_vip_without_phone_and_forgotten(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(2))
+    sync.push(settings, "vendor", AS_OF)
+    night = AS_OF + timedelta(days=1)
+    build(settings, members(1), as_of=night)
+    sync.push(settings, "vendor", night)
+
+    left = vendor.profiles["c2"]
+    assert (left.phone, left.email) == (None, None)
+    assert left.properties == {"audience_ids": "", "tier": "none", "tier_rank": 0}
+    assert "c2" not in actions(sync.make_plan(settings, "vendor", night), "profile")
+
+    back = night + timedelta(days=1)
+    build(settings, members(2), as_of=back)
+    assert actions(sync.make_plan(settings, "vendor", back), "vip")["c2"] == ("add", "back again")
+
+
+def test_safe_order_holdout_and_removals_before_anyone_is_added(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(3))
+    sync.push(settings, "vendor", AS_OF)
+    vendor.calls.clear()
+    night = AS_OF + timedelta(days=1)
+    build(settings, [Vip("c1"), Vip("c4")], as_of=night, holdout=["c9001", "c3"])
+    sync.push(settings, "vendor", night)
+
+    assert [call for call, _ in vendor.calls] == [
+        "add holdout-global",
+        "remove vip",
+        "profiles",
+        "add vip",
+        "remove holdout-global",
+    ]
+
+
+def test_only_what_was_confirmed_counts(settings: Settings, vendor: Vendor) -> None:
+    """A row that failed, and a batch that never answered, are in the next plan again."""
+    build(settings, members(6))
+    vendor.answers = {"c2": "rejected"}
+    pushed = sync.push(settings, "vendor", AS_OF)
+    assert pushed.failed == 1
+    assert "c2" not in vendor.lists["vip"], "added to the list although the profile was refused"
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert actions(plan, "profile")["c2"] == ("add", "not confirmed before")
+    assert actions(plan, "vip")["c2"] == ("add", "new")
+    assert plan.counts()["unchanged"] == 2 * 5 + 2
+
+
+def test_a_dead_line_half_way_is_made_good_by_the_next_push(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(4))
+    vendor.breaks_at = 2
+    with pytest.raises(ConnectionError):
+        sync.push(settings, "vendor", AS_OF)
+    assert "vip" not in vendor.lists
+    vendor.breaks_at = None
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2", "c3", "c4"}
+    assert sync.make_plan(settings, "vendor", AS_OF).counts()["unchanged"] == 10
+
+
+def test_a_removal_whose_addition_was_never_answered_is_still_sent(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(2))
+    vendor.breaks_at = 3
+    with pytest.raises(ConnectionError):
+        sync.push(settings, "vendor", AS_OF)
+    vendor.breaks_at = None
+    night = AS_OF + timedelta(days=1)
+    build(settings, members(1), as_of=night)
+    assert actions(sync.make_plan(settings, "vendor", night), "vip")["c2"][0] == "remove"
+
+
+def test_a_row_that_keeps_failing_is_parked_until_its_data_change(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(2))
+    vendor.answers = {"c2": "rejected"}
+    for _ in range(5):
+        sync.push(settings, "vendor", AS_OF)
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert actions(plan, "profile")["c2"] == ("parked", "failed before, data unchanged")
+
+    build(settings, [Vip("c1"), Vip("c2", phone="+12025559999")])
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert actions(plan, "profile")["c2"][0] == "add"
+
+
+def test_an_open_job_is_asked_about_before_planning(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(2))
+    vendor.answers = {"c1": "pending"}
+    pushed = sync.push(settings, "vendor", AS_OF)
+    assert pushed.pending == 2
+    vendor.answers = {}
+    vendor.calls.clear()
+    sync.push(settings, "vendor", AS_OF)
+    assert sum(len(rows) for _, rows in vendor.calls) <= 1
+
+
+def test_the_word_of_the_platform_on_opt_outs_is_final(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(3))
+    sync.push(settings, "vendor", AS_OF)
+    vendor.stops = {"c3"}
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert actions(plan, "vip")["c3"] == ("remove", "opted out at the platform")
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2"}
+
+
+def test_a_shut_gate_sends_nothing(settings: Settings, vendor: Vendor, gate) -> None:
+    build(settings, members(3))
+    gate.results = [
+        SimpleNamespace(name="vip_share", passed=False, severity="warn"),
+        SimpleNamespace(name="every_member_has_consent", passed=False, severity="error"),
+    ]
+    with pytest.raises(UserError, match="every_member_has_consent"):
+        sync.push(settings, "vendor", AS_OF)
+    assert vendor.calls == []
+    assert gate.rows["customer_id"].to_pylist() == ["c1", "c2", "c3"]
+    gate.results = gate.results[:1]
+    assert sync.push(settings, "vendor", AS_OF).accepted == 8
+
+
+def test_an_older_night_is_not_delivered_over_a_newer_one(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(2))
+    sync.push(settings, "vendor", AS_OF)
+    older = AS_OF - timedelta(days=1)
+    build(settings, members(3), as_of=older)
+    with pytest.raises(sync.OlderNightError, match="2026-07-01"):
+        sync.push(settings, "vendor", older)
+    build(settings, members(3), as_of=older, is_sample=False)
+    sync.push(settings, "vendor", older)
+
+
+def test_refuses_another_date_than_the_warehouse_holds(settings: Settings, vendor: Vendor) -> None:
+    with pytest.raises(UserError, match="no night has been built"):
+        sync.make_plan(settings, "vendor", AS_OF)
+    build(settings, members(2))
+    for day in (AS_OF - timedelta(days=1), AS_OF + timedelta(days=1)):
+        with pytest.raises(UserError, match=f"holds {AS_OF}, not {day}"):
+            sync.push(settings, "vendor", day)
+    assert vendor.calls == []
+
+
+def test_more_changes_than_approved_are_not_sent(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(3))
+    with pytest.raises(UserError, match="8 changes and 7 are approved"):
+        sync.push(settings, "vendor", AS_OF, approve=7)
+    assert vendor.calls == []
+    assert sync.push(settings, "vendor", AS_OF, approve=8).accepted == 8
+
+
+def test_planning_touches_nothing(settings: Settings) -> None:
+    def files() -> dict[Path, int]:
+        return {
+            path: path.stat().st_mtime_ns for path in settings.home.rglob("*") if path.is_file()
+        }
+
+    build(settings, members(2))
+    before = files()
+    assert sync.make_plan(settings, "outbox", AS_OF).counts()["add"] == 6
+    assert files() == before
+
+    sync.push(settings, "outbox", AS_OF)
+    before = files()
+    assert sync.make_plan(settings, "outbox", AS_OF).counts()["unchanged"] == 6
+    assert files() == before
+
+
+def test_nobody_is_a_plan_too(settings: Settings, vendor: Vendor) -> None:
+    build(settings, [], holdout=[])
+    assert sync.push(settings, "vendor", AS_OF).plan.counts()["add"] == 0
+
+
+def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings) -> None:
+    build(settings, members(2))
+    sync.push(settings, "outbox", AS_OF)
+    build(settings, members(1))
+    sync.push(settings, "outbox", AS_OF)
+
+    folder = settings.paths.outbox / "2026-07-01"
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == [
+        "0001-1-add-holdout-global.csv",
+        "0001-2-profiles.csv",
+        "0001-3-add-vip.csv",
+        "0002-1-remove-vip.csv",
+        "0002-2-profiles.csv",
+    ]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
+    rows = list(csv.DictReader((folder / files[1]).open()))
+    assert rows[0]["phone"] == "+12025550001"
+    assert json.loads(rows[0]["properties"]) == {
+        "audience_ids": "vip",
+        "first_name": "Ann",
+        "next_tier": "",
+        "progress_to_next_tier": 0.333333,
+        "spend_to_next_tier": 123.45,
+        "tier": "Gold",
+        "tier_rank": 2,
+        "tier_since": "2026-01-01",
+    }
+    assert (folder / files[3]).read_text() == "customer_id\nc2\n"
+
+
+def test_the_ledger_holds_no_personal_data(settings: Settings) -> None:
+    build(settings, members(3))
+    sync.push(settings, "outbox", AS_OF)
+    text = "\n".join(sqlite3.connect(settings.paths.ledger).iterdump())
+    assert "c3" in text
+    for private in ("+1202", "example.com", "Ann"):
+        assert private not in text
+    assert settings.paths.ledger.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_or_newer_ledger_is_said_in_one_line(settings: Settings) -> None:
+    build(settings, members(1))
+    with open_ledger(settings):
+        pass
+    connection = sqlite3.connect(settings.paths.ledger)
+    connection.execute("pragma user_version = 99")
+    connection.close()
+    with pytest.raises(UserError, match="schema 99"), open_ledger(settings):
+        pass
+    settings.paths.ledger.write_bytes(b"not a database" * 100)
+    with pytest.raises(UserError, match="restore it from a backup"):
+        sync.push(settings, "outbox", AS_OF)
