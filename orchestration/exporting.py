@@ -1,4 +1,4 @@
-"""The night's files for marketers: audience, holdout and a manifest, in a folder that is whole or absent.
+"""The night's files for marketers: audience, holdout and a manifest, all of them or none.
 
 The same raw data, policy and date give the same bytes, so a night can be rebuilt and compared. What
 stands in the rows is decided by the models of schema `activation`.
@@ -50,8 +50,8 @@ class Exported:
 def export(settings: Settings, as_of_date: date) -> Exported:
     """Write `exports/<as_of_date>/` from `activation.sync_vip_audience` and `sync_vip_holdout`.
 
-    Columns are those of the models without the inner ids; rows are ordered by their key; money has two
-    decimals. `exports/latest` follows unless it already names a newer night of the same brand.
+    Columns are those of the models without the inner ids; rows are ordered by their key; money has
+    two decimals. `exports/latest` follows unless it already names a newer night of the same brand.
     Raises `UserError` when the warehouse holds another date or the disk is full.
     """
     root = private_folder(settings.paths.exports)
@@ -95,7 +95,9 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
         context = run_context(connection, as_of_date)
         audience = _columns(connection, "activation.sync_vip_audience")
         files = {
-            "vip_audience": f"select {audience} from activation.sync_vip_audience order by customer_id",
+            "vip_audience": (
+                f"select {audience} from activation.sync_vip_audience order by customer_id"
+            ),
             "holdout": (
                 "select experiment_id, customer_id, arm from activation.sync_vip_holdout "
                 "order by experiment_id, customer_id, arm"
@@ -165,7 +167,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
 
 
 def _plain(name: str, kind: str) -> str:
-    """A column as people read it: money in cents, shares to six places, whatever the engine held."""
+    """A column as people read it: money in cents, shares to six places."""
     if kind in ("DOUBLE", "FLOAT"):
         return f'cast("{name}" as decimal(18, 6)) as "{name}"'
     if kind.startswith("DECIMAL"):
@@ -176,8 +178,9 @@ def _plain(name: str, kind: str) -> str:
 def _audiences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The audiences of the policy, and whatever else the rows name."""
     found = connection.execute(
-        "select audience_id from policy.audiences union "
-        "select unnest(string_split(audience_ids, ',')) from activation.sync_vip_audience order by 1"
+        "select audience_id from policy.audiences "
+        "union select unnest(string_split(audience_ids, ',')) from activation.sync_vip_audience "
+        "order by audience_id"
     ).fetchall()
     names = [name for (name,) in found]
     for name in names:

@@ -44,11 +44,9 @@ def write_private(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with saving(path.parent):
         try:
-            with open(
-                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb"
-            ) as file:
-                file.write(content)
+            temporary.touch(PRIVATE_FILE)
             temporary.chmod(PRIVATE_FILE)
+            temporary.write_bytes(content)
             flush(temporary)
             temporary.replace(path)
         except BaseException:
@@ -86,8 +84,8 @@ def saving(folder: Path) -> Iterator[None]:
 def put_folder(new: Path, target: Path) -> None:
     """Make the finished folder `new` appear as `target`, in one step; an older one goes away.
 
-    On Linux the two are exchanged, so that `target` is never missing. Where the system cannot do that
-    the old one is set aside first, and `recover_folder` puts it back after a kill in between.
+    On Linux the two are exchanged, so that `target` is never missing. Where the system cannot do
+    that the old one is set aside first, and `recover_folder` puts it back after a kill in between.
     """
     if not target.exists():
         new.rename(target)

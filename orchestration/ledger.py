@@ -1,7 +1,7 @@
-"""The ledger: what was asked of each platform and what it confirmed, row by row, and every holdout draw.
+"""The ledger: what each platform was asked and confirmed, row by row, and every holdout draw.
 
-One SQLite file outside the warehouse, because it must survive a rebuild. It holds ids and hashes, never
-a phone, an e-mail address or a name. What should be sent is decided in `sync`.
+One SQLite file outside the warehouse, because it must survive a rebuild. It holds ids and hashes,
+never a phone, an e-mail address or a name. What should be sent is decided in `sync`.
 """
 
 from __future__ import annotations
@@ -102,13 +102,14 @@ class Entry:
 
 
 class Ledger:
-    """An open ledger. Each method that writes commits before it returns."""
+    """An open ledger, from `open_ledger`. Each method that writes commits before it returns."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        """Take over an open connection to a ledger of the current schema."""
         self._connection = connection
 
     def rows(self, destination: str) -> pa.Table:
-        """What is known of `destination`: object, customer_id, tier, hashes, state, attempts, vendor_id."""
+        """What is known of `destination`: one row per object and customer."""
         columns = ", ".join(_SYNC_ROWS.names)
         return self._table(
             f"select {columns} from sync_rows where destination = ?", (destination,), _SYNC_ROWS
@@ -148,7 +149,7 @@ class Ledger:
         destination: str,
         rows: Iterable[tuple[str, str, str | None, str]],
     ) -> None:
-        """Note (object, customer_id, tier, desired_hash) before it is sent: the outcome is unknown then."""
+        """Note (object, customer_id, tier, desired_hash) before it is sent."""
         with self._connection:
             self._connection.executemany(
                 "insert into sync_rows (destination, object, customer_id, tier, desired_hash, "
@@ -165,9 +166,9 @@ class Ledger:
         """Note what the platform said of each row."""
         with self._connection:
             self._connection.executemany(
-                "update sync_rows set state = ?1, vendor_id = coalesce(?2, vendor_id), job_id = ?3, "
-                "last_error = ?4, "
-                "accepted_hash = case when ?1 = 'complete' then desired_hash else accepted_hash end "
+                "update sync_rows set state = ?1, vendor_id = coalesce(?2, vendor_id), "
+                "job_id = ?3, last_error = ?4, "
+                "accepted_hash = iif(?1 = 'complete', desired_hash, accepted_hash) "
                 "where destination = ?5 and object = ?6 and customer_id = ?7",
                 (
                     (
@@ -192,11 +193,11 @@ class Ledger:
         return dict(found.fetchall())
 
     def finish(self, sync_run_id: int, counts: dict[str, int]) -> None:
-        """Close a sync run that went through, with how many rows it added, changed, removed and lost."""
+        """Close a sync run that went through, with its rows: added, changed, removed, failed."""
         with self._connection:
             self._connection.execute(
-                "update sync_runs set finished_at = ?, added = ?, changed = ?, removed = ?, failed = ? "
-                "where sync_run_id = ?",
+                "update sync_runs set finished_at = ?, added = ?, changed = ?, removed = ?, "
+                "failed = ? where sync_run_id = ?",
                 (
                     _now(),
                     *(counts[name] for name in ("added", "changed", "removed", "failed")),
@@ -205,7 +206,7 @@ class Ledger:
             )
 
     def holdout_log(self, as_of_date: date, *, is_sample: bool) -> pa.Table:
-        """Every assignment made up to `as_of_date`, as `raw.holdout_log` wants it (dates as text)."""
+        """Every assignment made up to `as_of_date`, as `raw.holdout_log` has it; dates as text."""
         columns = ", ".join(_HOLDOUT_LOG.names)
         return self._table(
             f"select {columns} from holdout_assignments where is_sample = ? and assigned_on <= ?",
@@ -221,7 +222,8 @@ class Ledger:
         before = self._connection.total_changes
         with self._connection:
             self._connection.executemany(
-                "insert into holdout_assignments values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+                "insert into holdout_assignments values (?, ?, ?, ?, ?, ?, ?) "
+                "on conflict do nothing",
                 ((is_sample, *row) for row in rows),
             )
         return self._connection.total_changes - before
@@ -239,7 +241,7 @@ class Ledger:
 def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
     """Open the ledger, brought up to the schema of this program.
 
-    With `read_only` nothing on disk is touched; where there is no ledger yet, an empty one is shown.
+    With `read_only` nothing on disk is touched; where there is no ledger yet, an empty one is seen.
     Raises `UserError` when a newer program wrote it, or it is no ledger at all.
     """
     path = settings.paths.ledger
@@ -283,7 +285,7 @@ def copy_holdout_log(
 def append_holdout_log(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, is_sample: bool
 ) -> int:
-    """Add the new draws of `marts.holdout_assignments` to the ledger; return how many there were."""
+    """Add the new draws of `marts.holdout_assignments` to the ledger; return how many."""
     drawn = connection.execute(
         "select experiment_id, contact_id, customer_id, arm, bucket, cast(assigned_on as varchar) "
         "from vip_sms.marts.holdout_assignments as drawn "

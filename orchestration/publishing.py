@@ -1,7 +1,7 @@
 """Publishing: the marts file becomes what BI reads, in one step.
 
-Readers that are open keep the old file; new ones get the new one. What may be published is checked on
-the very copy that is about to appear. How the marts come to be belongs to dbt.
+Readers that are open keep the old file; new ones get the new one. What may be published is checked
+on the very copy that is about to appear. How the marts come to be belongs to dbt.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def publish(settings: Settings, as_of_date: date) -> Published:
 def smoke_test(path: Path, as_of_date: date) -> dict[str, int]:
     """Open a marts file as a reader would and return the rows of each table of schema `marts`.
 
-    Raises `UserError` when it cannot be read, is of another date, has no customers, or shows a phone, an
-    e-mail address or a name in any column.
+    Raises `UserError` when it cannot be read, is of another date, has no customers, or shows a
+    phone, an e-mail address or a name in any column.
     """
     with duckdb.connect() as connection:
         try:

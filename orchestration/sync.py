@@ -1,7 +1,7 @@
 """Delivery, the same for every platform: what should be true there, what is, and the difference.
 
-The difference is taken between the models of schema `activation` and what the platform last confirmed
-(the ledger), set by set in DuckDB. How a vendor is spoken to belongs to `platforms`.
+The difference is taken between the models of schema `activation` and what the platform last
+confirmed (the ledger), set by set in DuckDB. How a vendor is spoken to belongs to `platforms`.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ order by judged.object, judged.customer_id
 class Plan:
     """What a push would do.
 
-    `rows`: one per object and customer with action, tier, reason and desired_hash. `audience`: the rows of
-    `activation.sync_vip_audience` behind it, the very ones that would be sent.
+    `rows`: one per object and customer with action, tier, reason and desired_hash. `audience`: the
+    rows of `activation.sync_vip_audience` behind it, the very ones that would be sent.
     """
 
     destination: str
@@ -198,9 +198,9 @@ def push(
 ) -> Pushed:
     """Make the platform hold what the warehouse says, and note every answer in the ledger.
 
-    The gate is run on the rows about to be sent. Raises `UserError`, with nothing sent, when it stays shut,
-    when the warehouse holds another date, or when the plan has more than `approve` changes; raises
-    `OlderNightError` when a newer night of the same brand has been delivered.
+    The gate is run on the rows about to be sent. Raises `UserError`, with nothing sent, when it
+    stays shut, when the warehouse holds another date, or when the plan has more than `approve`
+    changes; raises `OlderNightError` when a newer night of the same brand has been delivered.
     """
     platform = open_platform(destination, settings)
     with open_ledger(settings) as ledger:
@@ -300,13 +300,10 @@ def _refuse(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None)
     from orchestration import quality
 
     audience = plan.audience.drop_columns(["properties"])
-    shut = [
-        result.name
-        for result in quality.gate_rows(audience, settings)
-        if not result.passed and result.severity == "error"
-    ]
-    if shut:
-        raise UserError(f"the gate is shut, nothing is sent: {', '.join(sorted(shut))}")
+    results = quality.gate_rows(audience, settings, plan.as_of_date)
+    stops = sorted(result.spec.name for result in results if result.stops)
+    if stops:
+        raise UserError(f"the gate is shut, nothing is sent: {', '.join(stops)}")
 
 
 def _apply(platform: SmsPlatform, ledger: Ledger, plan: Plan, sync_run_id: int) -> dict[str, int]:

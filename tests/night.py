@@ -52,7 +52,7 @@ def build(
     is_sample: bool = True,
     fingerprint: str = "f1",
 ) -> None:
-    """Write warehouse and marts as the nightly run would leave them. `decisions`: reason by customer."""
+    """Write warehouse and marts as a nightly run leaves them. `decisions`: reason by customer."""
     paths = settings.paths
     for path in (paths.warehouse, paths.build):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,8 +103,9 @@ def build(
             day,
         )
         con.execute(
-            "create table vip_sms.marts.holdout_assignments (as_of_date date, experiment_id varchar, "
-            "contact_id varchar, customer_id varchar, arm varchar, bucket double, assigned_on date)"
+            "create table vip_sms.marts.holdout_assignments (as_of_date date, "
+            "experiment_id varchar, contact_id varchar, customer_id varchar, arm varchar, "
+            "bucket double, assigned_on date)"
         )
         assigned = [(one, "holdout", 0.01) for one in holdout]
         assigned += [(vip.customer_id, "treatment", 0.5) for vip in vips]
@@ -116,8 +117,8 @@ def build(
             day,
         )
         con.execute(
-            "create view activation.sync_vip_holdout as select as_of_date, experiment_id, contact_id, "
-            "customer_id, arm from vip_sms.marts.holdout_assignments"
+            "create view activation.sync_vip_holdout as select as_of_date, experiment_id, "
+            "contact_id, customer_id, arm from vip_sms.marts.holdout_assignments"
         )
         reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
         con.execute(

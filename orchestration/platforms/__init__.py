@@ -1,8 +1,8 @@
 """What the programme asks of a platform that sends texts, whichever vendor it is.
 
-Every call states what should be true (this profile, on this list, not on that one), so that repeating
-it does no harm. An adapter paces, splits and retries in its vendor's own way and answers row by row;
-what to ask, and in which order, is decided in `sync`. No adapter ever writes consent.
+Every call states what should be true (this profile, on this list, not on that one), so that
+repeating it does no harm. An adapter paces, splits and retries in its vendor's own way and answers
+row by row; what to ask, and in which order, is decided in `sync`. No adapter ever writes consent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from orchestration.settings import Settings
 class Profile:
     """A customer as the platform should know them.
 
-    Who has left carries neither phone nor e-mail: our id names them. No property is ever null, because
-    vendors disagree on what null means: what is unknown is written as an empty text or a zero.
+    Who has left carries neither phone nor e-mail: our id names them. No property is ever null,
+    because vendors disagree on what null means: the unknown is an empty text or a zero.
     """
 
     customer_id: str
@@ -43,8 +43,8 @@ class Member:
 class Ack:
     """What the platform said of one row.
 
-    accepted: it holds now. pending: a job took it, ask again by `job_id`. rejected: this row is wrong and
-    will not pass unchanged. retry: not this time (busy, not reachable).
+    accepted: it holds now. pending: a job took it, ask again by `job_id`. rejected: this row is
+    wrong and will not pass unchanged. retry: not this time (busy, not reachable).
     """
 
     customer_id: str
@@ -55,10 +55,10 @@ class Ack:
 
 
 class SmsPlatform(Protocol):
-    """One destination. Lists are named by us (`vip`, `holdout-global`); the adapter finds or makes them.
+    """One destination. Lists have our names (`vip`, `holdout-global`); an adapter makes them.
 
-    Each writing call yields answers in batches, as they come: a batch is in the ledger before the next
-    is asked for. Each row is answered exactly once a call.
+    Each writing call yields answers in batches, as they come: a batch is in the ledger before the
+    next is asked for. Each row is answered exactly once a call.
     """
 
     name: str

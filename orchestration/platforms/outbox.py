@@ -1,7 +1,7 @@
 """The destination that sends nothing: it writes down what would be sent, one file a call.
 
-`outbox/<as_of_date>/<push>-<step>-<what>.csv`, private, each whole or absent. The number of the push
-keeps the files of two pushes of one night apart.
+`outbox/<as_of_date>/<push>-<step>-<what>.csv`, private, each whole or absent. The number of the
+push keeps the files of two pushes of one night apart.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Outbox:
     name = "outbox"
 
     def __init__(self, settings: Settings) -> None:
+        """Nothing is created before a push begins."""
         self._root = settings.paths.outbox
         self._step = 0
 

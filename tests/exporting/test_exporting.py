@@ -31,6 +31,10 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
     build(settings, [Vip("c2", "Silver"), Vip("c10"), Vip("c1")])
     exported = export(settings, AS_OF)
@@ -115,7 +119,7 @@ def test_another_content_replaces_the_folder(settings: Settings) -> None:
     exported = export(settings, AS_OF)
     assert exported.is_changed
     assert len((exported.folder / "vip_audience.csv").read_text().splitlines()) == 3
-    assert sorted(os.listdir(settings.paths.exports)) == ["2026-07-01", "latest"]
+    assert names(settings.paths.exports) == ["2026-07-01", "latest"]
 
 
 def test_a_tampered_file_is_put_right(settings: Settings) -> None:
@@ -149,23 +153,23 @@ def test_latest_names_the_newest_night_of_the_brand(settings: Settings) -> None:
     latest = settings.paths.exports / "latest"
     build(settings, members(3))
     export(settings, AS_OF)
-    assert os.readlink(latest) == "2026-07-01"
+    assert latest.readlink() == Path("2026-07-01")
 
     older = AS_OF - timedelta(days=1)
     build(settings, members(2), as_of=older)
     export(settings, older)
-    assert os.readlink(latest) == "2026-07-01", "a past night built again moved it back"
+    assert latest.readlink() == Path("2026-07-01"), "a past night built again moved it back"
 
     build(settings, members(2), as_of=older, is_sample=False)
     export(settings, older)
-    assert os.readlink(latest) == "2026-06-30", "the sample must not hide the brand's own night"
+    assert latest.readlink() == Path("2026-06-30"), "the sample must not hide the brand's own night"
 
 
 def test_another_date_in_the_warehouse_writes_nothing(settings: Settings) -> None:
     build(settings, members(3))
     with pytest.raises(UserError, match="holds 2026-07-01, not 2026-07-02"):
         export(settings, AS_OF + timedelta(days=1))
-    assert os.listdir(settings.paths.exports) == []
+    assert names(settings.paths.exports) == []
 
 
 @pytest.mark.parametrize("moment", ["_write", "put_folder", "flush"])
@@ -183,7 +187,7 @@ def test_a_full_disk_leaves_the_old_night(
     with pytest.raises(UserError, match="no space left"):
         export(settings, AS_OF)
     assert content(settings.paths.exports / "2026-07-01") == before
-    assert sorted(os.listdir(settings.paths.exports)) == ["2026-07-01", "latest"]
+    assert names(settings.paths.exports) == ["2026-07-01", "latest"]
 
 
 _EXPORT = """
@@ -221,7 +225,7 @@ def test_duckdb_meeting_the_limit_is_said_in_one_line(settings: Settings) -> Non
     assert process.returncode == 1
     assert told.startswith("UserError: no space left"), told
     assert len(told.splitlines()) == 1
-    assert os.listdir(settings.paths.exports) == []
+    assert names(settings.paths.exports) == []
 
 
 @pytest.mark.slow
@@ -240,7 +244,7 @@ def test_a_kill_at_any_moment_leaves_the_old_night_or_the_new(settings: Settings
         manifest = json.loads(now["manifest.json"])
         for entry in manifest["files"]:
             assert entry["sha256"] == hashlib.sha256(now[entry["file"]]).hexdigest()
-        assert os.readlink(settings.paths.exports / "latest") == "2026-07-01"
+        assert (settings.paths.exports / "latest").readlink() == Path("2026-07-01")
     export(settings, AS_OF)
-    assert sorted(os.listdir(settings.paths.exports)) == ["2026-07-01", "latest"]
+    assert names(settings.paths.exports) == ["2026-07-01", "latest"]
     assert content(folder) != old

@@ -26,7 +26,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The gate as a switch: these tests are about what it stops, not about what it finds."""
     switch = SimpleNamespace(results=[], rows=None)
 
-    def gate_rows(rows, settings):
+    def gate_rows(rows, settings, as_of_date):
         switch.rows = rows
         return switch.results
 
@@ -282,8 +282,8 @@ def test_the_word_of_the_platform_on_opt_outs_is_final(settings: Settings, vendo
 def test_a_shut_gate_sends_nothing(settings: Settings, vendor: Vendor, gate) -> None:
     build(settings, members(3))
     gate.results = [
-        SimpleNamespace(name="vip_share", passed=False, severity="warn"),
-        SimpleNamespace(name="every_member_has_consent", passed=False, severity="error"),
+        SimpleNamespace(spec=SimpleNamespace(name="vip_share"), stops=False),
+        SimpleNamespace(spec=SimpleNamespace(name="every_member_has_consent"), stops=True),
     ]
     with pytest.raises(UserError, match="every_member_has_consent"):
         sync.push(settings, "vendor", AS_OF)
