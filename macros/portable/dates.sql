@@ -27,7 +27,7 @@
 {%- endmacro %}
 
 {% macro spark__days_between(earlier, later) -%}
-    datediff(cast({{ later }} as date), cast({{ earlier }} as date))
+    cast(datediff(cast({{ later }} as date), cast({{ earlier }} as date)) as bigint)
 {%- endmacro %}
 
 {% macro iso_dow(date_column) -%}

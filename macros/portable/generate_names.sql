@@ -7,7 +7,7 @@
     {#- DuckDB keeps the published marts in a file of their own; other engines have one catalog. -#}
     {%- if target.type == "duckdb" and generate_schema_name(node.config.schema, node) | trim == "marts" -%}
         vip_sms
-    {%- else -%}
+    {%- elif target.database -%}
         {{ custom_database_name or target.database }}
     {%- endif -%}
 {%- endmacro %}

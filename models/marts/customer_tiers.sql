@@ -84,7 +84,8 @@ customer_tiers as (
         held.tier_since,
         held.qualifying_spend,
         next_tiers.tier as next_tier,
-        greatest(next_tiers.spend_threshold - held.qualifying_spend, 0) as spend_to_next_tier,
+        {{ money("greatest(next_tiers.spend_threshold - held.qualifying_spend, 0)") }}
+            as spend_to_next_tier,
         case
             when next_tiers.spend_threshold is null then 1
             else
@@ -97,12 +98,10 @@ customer_tiers as (
         held.projected_demotion_on,
         case
             when held.projected_demotion_on is not null
-                then
-                    greatest(
-                        current_tiers.spend_threshold
-                        - coalesce(projected_spend.qualifying_spend, 0),
-                        0
-                    )
+                then {{ money(
+                    "greatest(current_tiers.spend_threshold"
+                    ~ " - coalesce(projected_spend.qualifying_spend, 0), 0)"
+                ) }}
         end as spend_to_keep_tier,
         held.policy_version
     from held
