@@ -1,0 +1,147 @@
+"""A minimal brand in both DuckDB files, good enough to pass every check, and ways to spoil it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import date
+
+import pytest
+
+from orchestration.contract import load_contract
+from orchestration.quality import CheckResult, run_boundary
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+AS_OF = date(2026, 7, 1)
+
+MARTS = """
+create schema if not exists vip_sms.marts;
+create table vip_sms.marts.customer_tiers (customer_id varchar, tier varchar, tier_rank integer);
+create table vip_sms.marts.customer_value (customer_id varchar, orders_12m bigint);
+create table vip_sms.marts.customer_consent (
+    customer_id varchar, contact_id varchar, purpose varchar, is_opted_in boolean, state varchar
+);
+create table vip_sms.marts.holdout_assignments (
+    experiment_id varchar, contact_id varchar, customer_id varchar, arm varchar, bucket double,
+    assigned_on date
+);
+create schema activation;
+create table activation.sync_vip_audience (
+    as_of_date date, customer_id varchar, contact_id varchar, phone varchar, email varchar,
+    first_name varchar, tier varchar, tier_rank integer, audience_ids varchar
+);
+create table activation.sync_vip_holdout (
+    experiment_id varchar, customer_id varchar, contact_id varchar, arm varchar
+);
+create schema policy;
+create table policy.policy_parameters as
+    select 'max_customers_per_phone' as parameter, 5.0 as value;
+create table policy.audiences as select 'vip' as audience_id, 1 as tier_floor_rank;
+create table policy.tier_rules as from (
+    values ('silver', 1), ('gold', 2), ('platinum', 3)
+) as t(tier, tier_rank);
+create table policy.holdouts as
+    select 'global' as experiment_id, 0.1 as share, date '2000-01-01' as effective_from,
+        cast(null as date) as effective_to;
+"""
+
+# Customers c0001 to c2000, each with a phone, a yes and one order. The first 300 are VIPs: c0001 to
+# c0030 are held out, c0031 to c0300 are the audience.
+BRAND = """
+insert into raw.run_context by name select 'run' as run_id, date '2026-07-01' as as_of_date,
+    'USD' as reporting_currency, true as is_sample;
+create temp table people as
+    select i, format('c{:04d}', i) as customer_id, format('+1415{:07d}', 5550000 + i) as phone,
+        if(i <= 300, 1 + i % 3, 0) as tier_rank
+    from range(1, 2001) as r(i);
+insert into raw.customers by name
+    select customer_id, timestamp '2024-01-01' as created_at, phone, phone as phone_e164,
+        'Ada' as first_name, 'ada@example.com' as email
+    from people;
+insert into raw.orders by name
+    select 'o' || i as order_id, customer_id, timestamp '2026-06-30 12:00:00' as ordered_at,
+        'completed' as status, 1 as fx_rate
+    from people;
+insert into raw.order_lines by name
+    select 'l' || i as order_line_id, 'o' || i as order_id, 2 as quantity, 1500 as unit_price
+    from people;
+insert into raw.consent_events by name
+    select 'e' || i as consent_event_id, customer_id, phone, phone as phone_e164,
+        'opt_in' as action, timestamp '2024-02-01' as occurred_at
+    from people;
+insert into raw.contract_tables
+    select unnest(['customers', 'orders', 'order_lines', 'consent_events', 'suppressions',
+        'sms_events', 'returns']), unnest([true, true, true, false, false, false, false]), true;
+insert into raw.load_report
+    select unnest(['customers', 'orders', 'order_lines', 'consent_events', 'suppressions',
+        'sms_events', 'returns']), 'file.csv', 2000, 2000, 0, 0, null;
+insert into vip_sms.marts.customer_tiers
+    select customer_id, ['none', 'silver', 'gold', 'platinum'][tier_rank + 1], tier_rank
+    from people;
+insert into vip_sms.marts.customer_value select customer_id, 1 from people;
+insert into vip_sms.marts.customer_consent
+    select customer_id, customer_id, 'marketing', true, 'opted_in' from people;
+insert into vip_sms.marts.holdout_assignments
+    select 'global', customer_id, customer_id, if(i <= 30, 'holdout', 'treatment'), 0.5,
+        date '2026-07-01'
+    from people where tier_rank > 0;
+insert into activation.sync_vip_holdout by name
+    select experiment_id, customer_id, contact_id, arm from vip_sms.marts.holdout_assignments;
+insert into activation.sync_vip_audience
+    select date '2026-07-01', customer_id, customer_id, phone, 'ada@example.com', 'Ada', tier,
+        tier_rank, 'vip'
+    from people inner join vip_sms.marts.customer_tiers using (customer_id, tier_rank)
+    where i > 30 and tier_rank > 0;
+drop table people;
+"""
+
+
+class Brand:
+    """The warehouse of one test."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.paths.build.parent.mkdir(parents=True)
+        with closing(connect(settings)) as connection:
+            connection.execute(f"attach '{settings.paths.build}' as vip_sms")
+            connection.execute("create schema raw")
+            for table in load_contract().values():
+                columns = ", ".join(f"{each.name} {each.data_type}" for each in table.columns)
+                connection.execute(f"create table raw.{table.name} ({columns})")
+            for script in (MARTS, BRAND):
+                connection.execute(script)
+
+    def sql(self, query: str) -> list[tuple]:
+        """Run a statement with write access and return its rows."""
+        with closing(connect(self.settings)) as connection:
+            return connection.execute(query).fetchall()
+
+    def judge(self, boundary: str = "landing", as_of_date: date = AS_OF) -> dict[str, CheckResult]:
+        """The results of a boundary by check."""
+        results = run_boundary(self.settings, boundary, as_of_date, "run")
+        return {result.spec.name: result for result in results}
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Brand:
+    home = tmp_path_factory.mktemp("brand")
+    return Brand(Settings(home=home / "var", raw_dir=home / "raw", _env_file=None))
+
+
+@pytest.fixture
+def brand(_template: Brand, settings: Settings) -> Brand:
+    """A brand that passes every check, in files of this test's own."""
+    copy = object.__new__(Brand)
+    copy.settings = settings
+    for name in ("warehouse", "build"):
+        target = getattr(settings.paths, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(getattr(_template.settings.paths, name).read_bytes())
+    return copy
+
+
+@pytest.fixture
+def failed() -> Callable[[dict[str, CheckResult]], set[str]]:
+    """The names of the checks that did not pass."""
+    return lambda results: {name for name, result in results.items() if not result.passed}
