@@ -1,0 +1,36 @@
+-- Chance without a random generator: 64 bits of md5 over seed, stream and key. The same for the
+-- same seed, whatever the order of the rows or the number of threads.
+create macro dice(stream, key) as
+    md5_number_lower(getvariable('seed') || ':' || stream || ':' || key);
+
+-- The k-th of four independent numbers in (0, 1) that one throw holds.
+create macro roll(throw, k) as (((throw >> (16 * k)) & 65535)::double + 0.5) / 65536;
+
+-- A further number in (0, 1) from one already used for a coarse choice: its fine part.
+create macro rest(u) as u * 64 - floor(u * 64);
+
+-- A standard normal from the first two numbers of a throw (Box and Muller).
+create macro normal(throw) as sqrt(-2 * ln(roll(throw, 0))) * cos(2 * pi() * roll(throw, 1));
+
+-- A positive number with mean one and the given sigma of its logarithm.
+create macro around_one(throw, sigma) as exp(sigma * normal(throw) - sigma * sigma / 2);
+
+create macro pick(choices, u) as choices[1 + floor(u * len(choices))::integer];
+
+create macro slot_of(u) as floor(u * getvariable('slots'))::integer;
+
+create macro name_of(letter, n) as
+    letter || lpad(n::varchar, getvariable('digits'), '0');
+
+-- Cents, and hundredths of cents of the reporting currency, as the money of a file.
+create macro money(cents) as (cents / 100)::decimal(18, 2);
+
+create macro after(moment, seconds) as moment + to_seconds(seconds::bigint);
+
+-- Every window that closes "today" leaves the last two days of events beyond the as-of date in the
+-- files: they must not count.
+create macro is_kept(moment) as moment < getvariable('as_of') + interval 2 day;
+
+-- The holdout rule of the programme: where a key lies between 0 and 1 under a salt.
+create macro bucket(salt, key) as
+    cast('0x' || left(md5(salt || ':' || key), 8) as ubigint) / 4294967296;

@@ -1,0 +1,304 @@
+-- Texts and what came of them, consent and suppression, for the buyers from `first_n` to `last_n`.
+
+create or replace table texts as
+with
+
+welcomes as (
+
+    select
+        n,
+        0 as k,
+        0 as l,
+        'W' as letter,
+        'CMP-WELCOME' as campaign_id,
+        'welcome' as message_type,
+        'marketing' as purpose,
+        after(opt_in_at, 300) as sent_at,
+        'delivered' as status
+    from who
+    where
+        n between getvariable('first_n') and getvariable('last_n')
+        and not is_guest
+        and can_be_texted
+        and consent not in ('never', 'transactional')
+
+),
+
+campaigns as (
+
+    select
+        n,
+        month_number as k,
+        kind_number as l,
+        case kind_number when 1 then 'E' else 'P' end as letter,
+        campaign_id,
+        message_type,
+        'marketing' as purpose,
+        sent_at,
+        status
+    from campaign_texts
+
+),
+
+parcels as (
+
+    select
+        basket.n,
+        basket.k,
+        3 as l,
+        'T' as letter,
+        null as campaign_id,
+        'order_update' as message_type,
+        'transactional' as purpose,
+        basket.ordered_at + interval 26 hour as sent_at,
+        'delivered' as status
+    from basket
+    inner join who using (n)
+    where
+        who.can_be_texted
+        and not basket.is_guest
+        and basket.status is distinct from 'cancelled'
+        and rest(roll(basket.throw, 1)) < 0.25
+        and (who.suppressed_at is null or basket.ordered_at + interval 27 hour < who.suppressed_at)
+
+),
+
+reminders as (
+
+    select distinct
+        basket.n,
+        basket.k,
+        4 as l,
+        'R' as letter,
+        'CMP-REPLENISH' as campaign_id,
+        'replenishment' as message_type,
+        'marketing' as purpose,
+        basket.ordered_at + interval 40 day as sent_at,
+        'delivered' as status
+    from basket
+    inner join who using (n)
+    inner join chosen using (n, k)
+    inner join article using (number)
+    where
+        article.is_replenished
+        and who.can_be_texted
+        and not basket.is_guest
+        and who.consent in ('opted_in', 'no_proof')
+        and who.opt_in_at < basket.ordered_at
+        and (who.suppressed_at is null or basket.ordered_at + interval 41 day < who.suppressed_at)
+        and rest(roll(basket.throw, 0)) < 0.3
+
+)
+
+select
+    *,
+    dice('text', n || ':' || letter || ':' || k) as throw
+from (
+    select * from welcomes
+    union all
+    select * from campaigns
+    union all
+    select * from parcels
+    union all
+    select * from reminders
+)
+where is_kept(sent_at);
+
+create or replace table sms_messages as
+select
+    n,
+    k,
+    l,
+    name_of('M', n) || '-' || letter || k as message_id,
+    name_of('C', n) as customer_id,
+    campaign_id,
+    message_type,
+    purpose,
+    sent_at,
+    status,
+    case status when 'failed' then '30003' when 'undelivered' then '30005' end as error_code,
+    segments,
+    case when n % 2 = 0 then (segments * 0.0092)::decimal(10, 4) end as cost
+from (
+    select
+        *,
+        case when roll(throw, 0) < 0.7 then 1 else 2 end as segments
+    from texts
+);
+
+-- The first message id of the customer before a stop or a complaint: what they answered to.
+create or replace table sms_events as
+with
+
+reactions as (
+
+    select
+        texts.n,
+        texts.k,
+        texts.l,
+        name_of('M', texts.n) || '-' || texts.letter || texts.k as message_id,
+        case
+            when roll(texts.throw, 1) < case when who.is_core then 0.16 else 0.07 end then 'click'
+            when roll(texts.throw, 1) > 0.996 then 'reply'
+        end as event_type,
+        after(texts.sent_at, 60 + roll(texts.throw, 2) * roll(texts.throw, 2) * 172800)
+            as occurred_at
+    from texts
+    inner join who using (n)
+    where texts.status = 'delivered'
+
+),
+
+-- Each stop by keyword is a consent event too, at the same moment.
+stops as (
+
+    select
+        leavers.n,
+        0 as k,
+        7 as l,
+        name_of('M', leavers.n) || '-' || texts.letter || texts.k as message_id,
+        'opt_out' as event_type,
+        leavers.opt_out_at as occurred_at
+    from (
+        select n, opt_out_at from who
+        where
+            n between getvariable('first_n') and getvariable('last_n')
+            and opt_out_at is not null
+    ) as leavers
+    asof join texts
+        on leavers.n = texts.n
+        and leavers.opt_out_at > texts.sent_at
+
+),
+
+-- Whoever complains is suppressed from that moment.
+complaints as (
+
+    select
+        who.n,
+        0 as k,
+        8 as l,
+        name_of('M', who.n) || '-' || texts.letter || texts.k as message_id,
+        'complaint' as event_type,
+        who.suppressed_at as occurred_at
+    from (
+        select n, suppressed_at from who
+        where
+            n between getvariable('first_n') and getvariable('last_n')
+            and suppressed_at is not null
+            and suppression_reason = 'complaint'
+    ) as who
+    asof join texts
+        on who.n = texts.n
+        and who.suppressed_at > texts.sent_at
+
+)
+
+select
+    n,
+    k,
+    l,
+    'X' || message_id[2:] || '-' || event_type as sms_event_id,
+    message_id,
+    name_of('C', n) as customer_id,
+    event_type,
+    occurred_at
+from (
+    select * from reactions
+    where event_type is not null
+    union all
+    select * from stops
+    union all
+    select * from complaints
+)
+where is_kept(occurred_at);
+
+create or replace table consent_events as
+with
+
+speakers as (
+
+    select
+        *,
+        rest(roll(consent_throw, 0)) as by_chance
+    from who
+    where
+        n between getvariable('first_n') and getvariable('last_n')
+        and not is_guest
+
+),
+
+spoken as (
+
+    select n, 0 as k, 'marketing' as purpose, 'opt_in' as action, opt_in_at as occurred_at,
+    by_chance from speakers where consent not in ('never', 'transactional') union all select n, 1,
+    'transactional', 'opt_in', opt_in_at, by_chance from speakers where consent <> 'never' and
+    by_chance < 0.5 or consent = 'transactional' union all select n, 2, 'marketing', 'opt_out',
+    opt_out_at, by_chance from speakers where opt_out_at is not null union all select n, 3,
+    'marketing', 'opt_in', back_in_at, by_chance from speakers where back_in_at is not null
+
+),
+
+-- Three stops in ten come from the text platform, which knows the number alone.
+known as (
+
+    select
+        spoken.*,
+        who.consent,
+        who.e164,
+        spoken.action = 'opt_out' and spoken.by_chance < 0.3 and who.can_be_texted as is_by_phone
+    from spoken
+    inner join who using (n)
+
+)
+
+select
+    n,
+    k,
+    0 as l,
+    name_of('E', n) || '-' || k as consent_event_id,
+    case when not is_by_phone then name_of('C', n) end as customer_id,
+    case when is_by_phone or by_chance > 0.8 then e164 end as phone,
+    case when purpose = 'transactional' or by_chance < 0.6 then purpose end as purpose,
+    action,
+    occurred_at,
+    case
+        when action = 'opt_out' or k = 3 then 'keyword'
+        when consent = 'no_proof' then 'import'
+        else 'checkout'
+    end as source,
+    case
+        when consent <> 'no_proof' and action = 'opt_in'
+            then 'consent/' || strftime(occurred_at, '%Y/%m') || '/' || name_of('E', n)
+    end as proof
+from known
+where is_kept(occurred_at);
+
+create or replace table suppressions as
+select
+    n,
+    0 as k,
+    0 as l,
+    name_of('S', n) as suppression_id,
+    case when not is_by_phone then name_of('C', n) end as customer_id,
+    case when is_by_phone then e164 end as phone,
+    suppression_reason as reason,
+    suppressed_at as from_at,
+    -- Set by hand, some end: half of those are over.
+    case
+        when suppression_reason = 'manual'
+            then case
+                when n % 2 = 0 then suppressed_at + interval 30 day
+                else getvariable('as_of') + interval 90 day
+            end
+    end as until_at
+from (
+    select
+        *,
+        can_be_texted and roll(suppression_throw, 3) < 0.3 as is_by_phone
+    from who
+    where
+        n between getvariable('first_n') and getvariable('last_n')
+        and not is_guest
+        and suppressed_at is not null
+);
