@@ -14,6 +14,12 @@ orders as (
 
 order_lines as (
 
+    select * from {{ ref("stg_order_lines") }}
+
+),
+
+costed_lines as (
+
     select * from {{ ref("int_order_lines_costed") }}
 
 ),
@@ -23,9 +29,11 @@ return_orders as (
     select
         returns.*,
         coalesce(returns.order_id, order_lines.order_id) as returned_order_id,
-        {{ ratio("order_lines.cost_of_goods", "order_lines.quantity") }} as unit_cost_of_line
+        {{ ratio("costed_lines.cost_of_goods", "costed_lines.quantity") }} as unit_cost_of_line
     from returns
+    -- Lines of cancelled orders are not costed, and yet lead to the order.
     left join order_lines on returns.order_line_id = order_lines.order_line_id
+    left join costed_lines on returns.order_line_id = costed_lines.order_line_id
 
 ),
 
