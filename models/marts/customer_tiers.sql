@@ -84,8 +84,11 @@ customer_tiers as (
         held.tier_since,
         held.qualifying_spend,
         next_tiers.tier as next_tier,
-        {{ money("greatest(next_tiers.spend_threshold - held.qualifying_spend, 0)") }}
-            as spend_to_next_tier,
+        -- greatest() passes nulls over: at the top the gap is null, not zero.
+        case
+            when next_tiers.spend_threshold is not null
+                then {{ money("greatest(next_tiers.spend_threshold - held.qualifying_spend, 0)") }}
+        end as spend_to_next_tier,
         case
             when next_tiers.spend_threshold is null then 1
             else
