@@ -31,6 +31,7 @@ class Column:
     exclusive_minimum: float | None = None
     maximum: float | None = None
     upper: bool = False
+    verbatim: bool = False
     system: bool = False
 
 
@@ -56,11 +57,12 @@ class Table:
 
 
 def _meta(node: dict[str, Any]) -> dict[str, Any]:
-    return node.get("config", {}).get("meta", {})
+    meta = node.get("config", {}).get("meta", {})
+    return {word: value for word, value in meta.items() if word != "dagster"}
 
 
 def _column(node: dict[str, Any]) -> Column:
-    meta = dict(_meta(node))
+    meta = _meta(node)
     values = tuple(str(value) for value in meta.pop("values", ()))
     return Column(node["name"], node["data_type"], node["description"], values=values, **meta)
 
@@ -74,7 +76,7 @@ def load_contract(path: Path = SOURCES_FILE) -> dict[str, Table]:
     (source,) = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
     tables = {}
     for node in source["tables"]:
-        meta = dict(_meta(node))
+        meta = _meta(node)
         tables[node["name"]] = Table(
             node["name"],
             node["description"],

@@ -1,0 +1,166 @@
+"""Landing: a brand's raw files become the typed tables of schema `raw`, all of them or none.
+
+`files` finds and opens what a folder holds, `rows` composes the SQL, `loading` takes one table
+through it. Here the tables come together in one transaction.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import closing, suppress
+from dataclasses import astuple, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.contract import load_contract, raw_tables
+from orchestration.errors import UserError
+from orchestration.landing import files, loading
+from orchestration.landing import rows as sql
+from orchestration.landing.loading import Defaults, FileReport
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+__all__ = ["FileReport", "LandingReport", "land", "resolve_as_of"]
+
+
+@dataclass(frozen=True)
+class LandingReport:
+    """What one landing did; `rejects` counts rows by table, column and reason."""
+
+    run_id: str
+    as_of_date: date
+    reporting_currency: str
+    is_sample: bool
+    raw_fingerprint: str
+    files: tuple[FileReport, ...]
+    rejects: tuple[tuple[str, str | None, str, int], ...]
+    unused_files: tuple[str, ...]
+    seconds: float
+
+    @property
+    def rows_read(self) -> int:
+        """Records in all files."""
+        return sum(report.rows_read for report in self.files)
+
+    @property
+    def rows_loaded(self) -> int:
+        """Records now in the raw tables."""
+        return sum(report.rows_loaded for report in self.files)
+
+    @property
+    def rows_rejected(self) -> int:
+        """Records now in raw.rejects."""
+        return sum(report.rows_rejected for report in self.files)
+
+    @property
+    def exact_duplicates(self) -> int:
+        """Records left out because another one is the same in every column."""
+        return sum(report.exact_duplicates for report in self.files)
+
+
+def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> LandingReport:
+    """Load every table of the contract from `raw_dir` into schema raw of the warehouse.
+
+    Writes raw.<table> for all of them, raw.rejects, raw.load_report, raw.contract_tables and
+    raw.run_context, and leaves raw.holdout_log as it is. One transaction: after any failure the
+    tables are those of the last landing. Rows that do not fit are rejected, not raised.
+
+    Raises `UserError` for a file that cannot be used as a whole, and for a missing required table.
+    """
+    started = time.monotonic()
+    tables = raw_tables()
+    paths, unused = files.find(raw_dir, tables)
+    with closing(connect(settings)) as connection:
+        inputs = {
+            table.name: files.open_table(connection, raw_dir, table, paths.get(table.name, []))
+            for table in tables
+        }
+        fingerprint = files.fingerprint(raw_dir, paths)
+        connection.execute("begin")
+        try:
+            connection.execute("create schema if not exists raw")
+            for table in load_contract().values():
+                if table.system:
+                    loading.create_table(connection, table, keep=table.name == "holdout_log")
+            currency, reports = _load_all(connection, inputs, settings)
+            is_sample = (raw_dir / files.TRUTH_FILE).exists()
+            _insert(
+                connection, "run_context", [(run_id, as_of_date, currency, is_sample, fingerprint)]
+            )
+            _insert(connection, "load_report", [astuple(report) for report in reports])
+            _insert(
+                connection,
+                "contract_tables",
+                [(table.name, table.required, bool(paths.get(table.name))) for table in tables],
+            )
+            rejects = connection.execute(
+                "select table_name, column_name, reason, count(*) from raw.rejects group by all "
+                "order by all"
+            ).fetchall()
+            connection.execute("commit")
+        except BaseException as error:
+            with suppress(duckdb.Error):  # a database without disk space may refuse even that
+                connection.execute("rollback")
+            if isinstance(error, duckdb.Error):
+                files.blame(connection, inputs.values())
+            if isinstance(error, duckdb.IOException):
+                raise UserError(f"the warehouse cannot be written: {error}") from error
+            raise
+    return LandingReport(
+        run_id,
+        as_of_date,
+        currency,
+        is_sample,
+        fingerprint,
+        tuple(reports),
+        tuple(rejects),
+        tuple(unused),
+        time.monotonic() - started,
+    )
+
+
+def _load_all(
+    connection: duckdb.DuckDBPyConnection, inputs: dict[str, files.TableInput], settings: Settings
+) -> tuple[str, list[FileReport]]:
+    """Load the tables in an order in which each finds what it refers to."""
+    country = settings.default_country.upper()
+    reports = loading.load(connection, inputs["fx_rates"], Defaults("", country))
+    has_rates = any(report.rows_loaded for report in reports)
+    currency = settings.reporting_currency or loading.find_currency(
+        connection, inputs["orders"], has_rates
+    )
+    currency = currency.strip().upper()
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise UserError(
+            f"{currency} is no currency: set VIP_REPORTING_CURRENCY to three letters such as EUR"
+        )
+    loading.find_rates(connection, inputs["orders"], currency)
+    for name, given in inputs.items():
+        if name != "fx_rates":
+            reports += loading.load(connection, given, Defaults(currency, country))
+    return currency, reports
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
+    marks = ", ".join("?" for _ in rows[0])
+    connection.executemany(f"insert into raw.{table} values ({marks})", rows)
+
+
+def resolve_as_of(raw_dir: Path, today: date) -> date:
+    """The date of a run that names none: `today`, but for a sample the day after its newest order.
+
+    A sample is a folder with truth.json. Raises `UserError` when its orders cannot be read.
+    """
+    if not (raw_dir / files.TRUTH_FILE).exists():
+        return today
+    orders = load_contract()["orders"]
+    paths, _ = files.find(raw_dir, [orders])
+    with closing(duckdb.connect(config={"TimeZone": "UTC"})) as connection:
+        given = files.open_table(connection, raw_dir, orders, paths["orders"])
+        (newest,) = connection.execute(
+            f"select max(ordered_at) from ({sql.typed_rows(orders, given.sources)})"
+        ).fetchone()
+    return newest.date() + timedelta(days=1) if newest else today

@@ -1,0 +1,296 @@
+"""One table after another from files into the raw schema, with what did not fit beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow
+
+from orchestration import phones
+from orchestration.contract import Table
+from orchestration.landing import rows as sql
+from orchestration.landing.files import RawFile, TableInput, sql_text
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of the records of one file: loaded + rejected + exact duplicates = read."""
+
+    table_name: str
+    file_name: str
+    rows_read: int
+    rows_loaded: int
+    rows_rejected: int
+    exact_duplicates: int
+    unknown_columns: str | None
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds for rows that do not say: the currency of an order, the country of a phone."""
+
+    currency: str
+    country: str
+
+
+def create_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, keep: bool = False
+) -> None:
+    """Create raw.<table> empty, in place of the one that is there unless it is to be kept."""
+    columns = ", ".join(f"{column.name} {column.data_type}" for column in table.columns)
+    verb = "create table if not exists" if keep else "create or replace table"
+    connection.execute(f"{verb} raw.{table.name} ({columns})")
+
+
+def find_currency(
+    connection: duckdb.DuckDBPyConnection, orders: TableInput, has_rates: bool
+) -> str:
+    """The reporting currency where no setting names one: that of the orders, when they agree.
+
+    They agree when there are no rates and every order names the same currency; one that names none
+    counts as USD. Else it is USD.
+    """
+    typed = sql.typed_rows(orders.table, orders.sources)
+    query = f"select distinct coalesce(currency, 'USD') from ({typed})"
+    currencies = connection.execute(query).fetchall()
+    return currencies[0][0] if len(currencies) == 1 and not has_rates else "USD"
+
+
+def find_rates(connection: duckdb.DuckDBPyConnection, orders: TableInput, currency: str) -> None:
+    """Create temp table `order_rates` (currency, ordered_on, fx_rate), null where there is no rate.
+
+    Few rows, one per currency and day, so that orders meet their rate by an equi-join.
+    """
+    typed = sql.typed_rows(orders.table, orders.sources)
+    connection.execute(f"""
+    create or replace temp table order_rates as
+    with days as (
+        select distinct
+            coalesce(currency, {sql_text(currency)}) as currency,
+            cast(ordered_at as date) as ordered_on,
+        from ({typed})
+        where ordered_at is not null
+    )
+    select
+        days.currency,
+        days.ordered_on,
+        case when days.currency = {sql_text(currency)} then 1 else rates.rate_to_reporting end
+            as fx_rate,
+    from days
+    asof left join raw.fx_rates as rates
+        on days.currency = rates.currency and days.ordered_on >= rates.valid_from""")
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, given: TableInput, defaults: Defaults
+) -> list[FileReport]:
+    """Load one table, fill raw.rejects, and return a report for each file.
+
+    Tables that it refers to must be loaded before, and `order_rates` be there for orders. A clean
+    table is read twice: its keys, to see that none comes twice, then its rows.
+    """
+    table = given.table
+    create_table(connection, table)
+    if not given.files:
+        return []
+    typed = sql.typed_rows(table, given.sources)
+    if table.has("phone_e164"):
+        pairs = sql.phone_pairs(table, typed, defaults.country)
+        phones.normalise(connection, pairs, f"phones_{table.name}")
+    _find_twins(connection, table, typed, defaults)
+    checked = sql.checked_rows(table, typed, defaults.currency, defaults.country)
+    names = ", ".join(column.name for column in table.columns)
+    (loaded,) = connection.execute(
+        f"insert into raw.{table.name} ({names}) select {names} from ({checked}) "
+        "anti join twins using (_file, _row) where fault is null"
+    ).fetchone()
+
+    read = sum(file.rows - len(file.malformed) for file in given.files)
+    same = _count_by_file(connection, "twins where is_same")
+    rejected = {number: len(file.malformed) for number, file in enumerate(given.files)}
+    _reject_malformed(connection, given, defaults)
+    if loaded + sum(same.values()) < read:
+        _reject_faulty(connection, given, checked)
+        for number, count in _count_by_file(connection, "faults").items():
+            rejected[number] += count
+    reports = [
+        FileReport(
+            table.name,
+            file.name,
+            file.rows,
+            file.rows - rejected[number] - same.get(number, 0),
+            rejected[number],
+            same.get(number, 0),
+            ", ".join(sorted(file.unknown)) or None,
+        )
+        for number, file in enumerate(given.files)
+    ]
+    if sum(report.rows_loaded for report in reports) != loaded:
+        raise RuntimeError(f"{table.name}: loaded, rejected and duplicate rows do not add up")
+    return reports
+
+
+def _count_by_file(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[int, int]:
+    return dict(connection.execute(f"select _file, count(*) from {rows} group by _file").fetchall())
+
+
+def _find_twins(
+    connection: duckdb.DuckDBPyConnection, table: Table, typed: str, defaults: Defaults
+) -> None:
+    """Create temp table `twins`: rows that may not be loaded because their key was there before.
+
+    A hash of the keys tells cheaply which rows have to be looked at, as a rule none.
+    """
+    key = f"hash({', '.join(table.key)})"
+    connection.execute(
+        "create or replace temp table twin_keys as "
+        f"select {key} as key from ({typed}) where {table.key[0]} is not null "
+        "group by 1 having count(*) > 1"
+    )
+    candidates = f"select * from ({typed}) where {key} in (select key from twin_keys)"
+    checked = sql.checked_rows(table, candidates, defaults.currency, defaults.country)
+    (has_twins,) = connection.execute("select count(*) > 0 from twin_keys").fetchone()
+    connection.execute(
+        f"create or replace temp table twins as {sql.later_twins(table, checked)}"
+        if has_twins
+        else "create or replace temp table twins (_file integer, _row bigint, is_same boolean)"
+    )
+
+
+def _reject_faulty(connection: duckdb.DuckDBPyConnection, given: TableInput, checked: str) -> None:
+    """Put rows with a fault, and twins that differ, into raw.rejects; leave them in `faults`."""
+    table = given.table
+    customer = "customer_id" if table.has("customer_id") else "null"
+    messages = ""
+    if table.has("message_id") and table.name != "sms_messages":
+        # A stop that names only the message it answers is still somebody's.
+        customer = "coalesce(checked.customer_id, messages.customer_id)"
+        messages = "left join raw.sms_messages as messages using (message_id)"
+    phone = "phone_e164" if table.has("phone_e164") else "null"
+    duplicate = sql.faults(table)[-1].number
+    connection.execute(f"""
+    create or replace temp table faults as
+    select
+        _file,
+        _row,
+        coalesce(fault, {duplicate}) as fault,
+        cast({customer} as varchar) as customer_id,
+        cast({phone} as varchar) as phone_e164,
+    from ({checked}) as checked
+    left join twins using (_file, _row)
+    {messages}
+    where fault is not null or not is_same""")
+    connection.execute("create or replace temp table file_names (_file integer, name varchar)")
+    connection.executemany(
+        "insert into file_names values (?, ?)", [(n, f.name) for n, f in enumerate(given.files)]
+    )
+    for source in given.sources:
+        connection.execute(f"insert into raw.rejects {sql.reject_rows(table, source)}")
+
+
+def _reject_malformed(
+    connection: duckdb.DuckDBPyConnection, given: TableInput, defaults: Defaults
+) -> None:
+    """Put CSV records with too few or too many fields into raw.rejects.
+
+    Their fields may have moved, so the customer is looked for in all of them, and so is the phone
+    where it stands for consent: a stop must not get lost in a stray comma.
+    """
+    table = given.table
+    records = [
+        _malformed_record(file, number, text)
+        for file in given.files
+        for number, text in file.malformed
+    ]
+    if not records:
+        return
+    connection.register("malformed_records", pyarrow.Table.from_pylist(records, _MALFORMED))
+    connection.execute(f"""
+    create or replace temp table malformed_fields as
+    with fields as (
+        select
+            file_name,
+            row_number,
+            unnest(fields) as field,
+            generate_subscripts(fields, 1) as place,
+        from malformed_records
+    )
+    select fields.*, customers.customer_id, customers.country_code
+    from fields
+    left join raw.customers as customers on customers.customer_id = fields.field
+    where {"true" if table.has("customer_id") else "false"}""")
+    connection.execute(f"""
+    create or replace temp table malformed_owners as
+    select
+        file_name,
+        row_number,
+        arg_min(customer_id, place) as customer_id,
+        coalesce(arg_min(country_code, place), {sql_text(defaults.country)}) as country,
+    from malformed_fields
+    group by all""")
+    phones.normalise(
+        connection,
+        "select distinct field as phone, country from malformed_fields "
+        "inner join malformed_owners using (file_name, row_number) "
+        f"where {'true' if table.has('phone_e164') else 'false'} "
+        r"and regexp_full_match(field, '[+0-9 ().\-/]{7,}')",
+        "malformed_phones",
+    )
+    connection.execute(f"""
+    insert into raw.rejects
+    with numbers as (
+        select file_name, row_number, arg_min(phone_e164, place) as phone_e164
+        from malformed_fields
+        inner join malformed_owners using (file_name, row_number)
+        inner join malformed_phones as phones
+            on phones.phone = field and phones.country = malformed_owners.country
+        group by all
+    )
+    select
+        {sql_text(table.name)},
+        file_name,
+        row_number,
+        null,
+        problem,
+        'malformed_record',
+        coalesce(owners.customer_id, records.customer_id),
+        numbers.phone_e164,
+        row_data
+    from malformed_records as records
+    left join malformed_owners as owners using (file_name, row_number)
+    left join numbers using (file_name, row_number)""")
+    connection.unregister("malformed_records")
+
+
+_MALFORMED = pyarrow.schema(
+    [
+        ("file_name", pyarrow.string()),
+        ("row_number", pyarrow.int64()),
+        ("problem", pyarrow.string()),
+        ("customer_id", pyarrow.string()),
+        ("fields", pyarrow.list_(pyarrow.string())),
+        ("row_data", pyarrow.string()),
+    ]
+)
+
+
+def _malformed_record(file: RawFile, row_number: int, text: str) -> dict[str, object]:
+    """The record with its fields, those first that stand where customer and phone belong."""
+    fields = next(csv.reader(io.StringIO(text, newline="")), [])
+    first = [
+        fields[position].strip()
+        for position in (file.columns.get("customer_id"), file.columns.get("phone"))
+        if position is not None and position < len(fields)
+    ]
+    return {
+        "file_name": file.name,
+        "row_number": row_number,
+        "problem": f"{len(fields)} fields where the header has {file.width}",
+        "customer_id": (first[0] or None) if "customer_id" in file.columns and first else None,
+        "fields": first + [field.strip() for field in fields],
+        "row_data": json.dumps(fields, ensure_ascii=False),
+    }
