@@ -105,7 +105,8 @@ select
         as is_test
 from placed
 inner join archetype using (archetype)
-inner join region_slot on slot_of(roll(dice('who', placed.n), 0)) = region_slot.slot
+-- Who shares a phone lives in one place.
+inner join region_slot on slot_of(roll(dice('who', placed.phone_owner), 0)) = region_slot.slot
 inner join region using (region_number);
 
 -- Phones. Numbers of the United States and Canada lie in exchange 555, first in the range kept for
@@ -316,6 +317,7 @@ consenting as (
 
 ),
 
+-- A few change their mind after the as-of date: that must not count yet.
 leaving as (
 
     select
@@ -330,6 +332,8 @@ leaving as (
                         * roll(consent_throw, 2)
                     )
                 )
+            when consent = 'opted_in' and rest(roll(consent_throw, 2)) < 0.01
+                then after(getvariable('as_of'), 60 + roll(consent_throw, 2) * 100000)
         end as opt_out_at
     from consenting
 
@@ -347,6 +351,8 @@ select
                     * roll(leaving.consent_throw, 3)
                 )
             )
+        when leaving.consent = 'opted_out' and roll(leaving.consent_throw, 3) < 0.1
+            then after(getvariable('as_of'), 120 + roll(leaving.consent_throw, 2) * 100000)
     end as back_in_at,
     phone.e164,
     -- The one person of a number whom the brand writes to.
