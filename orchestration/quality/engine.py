@@ -23,7 +23,11 @@ from sqlalchemy.pool import StaticPool
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.expectations.expectation_configuration import (
     ExpectationConfiguration,
 )
@@ -68,14 +72,22 @@ class BufferedDialect(duckdb_engine.Dialect):
 registry.register("duckdb.gx", __name__, "BufferedDialect")
 
 
+def _config() -> DataContextConfig:
+    """Everything in memory: no folders, no documents, no progress bars, nothing sent to anybody."""
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+
+
 class Judge:
     """Answers expectations about what the connection of `judging` sees."""
 
     def __init__(self, parameters: dict[str, float]) -> None:
         """`parameters` are what `{"$PARAMETER": name}` may name."""
         self._parameters = parameters
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context = gx.get_context(mode="ephemeral", project_config=_config())
         self._source = context.data_sources.add_sql(
             "warehouse", connection_string="duckdb+gx:///warehouse"
         )
