@@ -39,7 +39,8 @@ create table activation.sync_vip_holdout (
 create schema policy;
 create table policy.policy_parameters as
     select 'max_customers_per_phone' as parameter, 5.0 as value;
-create table policy.audiences as select 'vip' as audience_id, 1 as tier_floor_rank;
+create table policy.audiences as
+    select 'vip' as audience_id, 1 as tier_floor_rank, 'promotional' as message_class;
 create table policy.tier_rules as from (
     values ('silver', 1), ('gold', 2), ('platinum', 3)
 ) as t(tier, tier_rank);

@@ -171,7 +171,7 @@ def test_a_sound_brand_passes(brand, failed):
             "every_member_holds_a_vip_tier",
         ),
         (
-            "insert into policy.audiences values ('gold_only', 3);"
+            "insert into policy.audiences values ('gold_only', 3, 'promotional');"
             f"update {AUDIENCE} set audience_ids = 'gold_only,vip'",
             "every_member_holds_a_vip_tier",
         ),
@@ -223,6 +223,12 @@ def test_each_fault_stops_the_night(brand, fault, check):
         SUPPRESSION.format(who=C0100, since="2026-07-01", until="2026-07-02"),
         REJECT.format("orders", C0100),
         LOG.format("c0001", "c0001"),
+        # an assignment of a later night, when this one is built again
+        LOG.format("c0100", "c0100").replace("2026-01-01", "2026-07-02"),
+        # what customers are owed is told to the holdout too
+        "insert into policy.audiences values ('recall', 0, 'service');"
+        f"update {AUDIENCE} set audience_ids = 'recall', contact_id = 'c0001'"
+        " where customer_id = 'c0100'",
         # the customer was held out with an earlier phone; the contact of this one never was
         OLDER_ON_PHONE.replace("2020", "2025") + LOG.format("elsewhere", "a0"),
         # an account opened after the as-of date is not there yet
