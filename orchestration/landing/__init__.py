@@ -6,11 +6,12 @@ through it. Here the tables come together in one transaction.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,6 @@ import duckdb
 from orchestration.contract import load_contract, raw_tables
 from orchestration.errors import UserError
 from orchestration.landing import files, loading
-from orchestration.landing import rows as sql
 from orchestration.landing.loading import Defaults, FileReport
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
@@ -125,10 +125,10 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
 def _load_all(
     connection: duckdb.DuckDBPyConnection, inputs: dict[str, files.TableInput], settings: Settings
 ) -> tuple[str, list[FileReport]]:
-    """Load the tables in an order in which each finds what it refers to."""
+    """Load the tables, rates first; return the reporting currency and the reports."""
     country = settings.default_country.upper()
-    reports = loading.load(connection, inputs["fx_rates"], Defaults("", country))
-    has_rates = any(report.rows_loaded for report in reports)
+    rates = loading.load(connection, inputs["fx_rates"], Defaults("", country))
+    has_rates = any(report.rows_loaded for report in rates)
     currency = settings.reporting_currency or loading.find_currency(
         connection, inputs["orders"], has_rates
     )
@@ -138,9 +138,10 @@ def _load_all(
             f"{currency} is no currency: set VIP_REPORTING_CURRENCY to three letters such as EUR"
         )
     loading.find_rates(connection, inputs["orders"], currency)
+    reports = []
     for name, given in inputs.items():
-        if name != "fx_rates":
-            reports += loading.load(connection, given, Defaults(currency, country))
+        defaults = Defaults(currency, country)
+        reports += rates if name == "fx_rates" else loading.load(connection, given, defaults)
     return currency, reports
 
 
@@ -150,17 +151,18 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]
 
 
 def resolve_as_of(raw_dir: Path, today: date) -> date:
-    """The date of a run that names none: `today`, but for a sample the day after its newest order.
+    """The date of a run that names none: `today`, but for a sample the night it was made for.
 
-    A sample is a folder with truth.json. Raises `UserError` when its orders cannot be read.
+    A sample is a folder with truth.json, which names that night: the day after the brand's newest
+    order. A few later orders are planted there to show that they do not count.
+    Raises `UserError` when the file names no date.
     """
-    if not (raw_dir / files.TRUTH_FILE).exists():
+    truth = raw_dir / files.TRUTH_FILE
+    if not truth.exists():
         return today
-    orders = load_contract()["orders"]
-    paths, _ = files.find(raw_dir, [orders])
-    with closing(duckdb.connect(config={"TimeZone": "UTC"})) as connection:
-        given = files.open_table(connection, raw_dir, orders, paths["orders"])
-        (newest,) = connection.execute(
-            f"select max(ordered_at) from ({sql.typed_rows(orders, given.sources)})"
-        ).fetchone()
-    return newest.date() + timedelta(days=1) if newest else today
+    try:
+        return date.fromisoformat(json.loads(truth.read_text(encoding="utf-8"))["as_of_date"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{truth.name}: no as_of_date can be read; make the sample again or pass --as-of"
+        ) from None

@@ -140,8 +140,8 @@ FLAWS = (
     ("campaigns", "missing_key", {"campaign_id": ""}),
     ("sms_messages", "unknown_value", {"status": "lost"}),
     ("sms_messages", "orphan", {"customer_id": "nobody-{i}"}),
-    ("sms_events", "unknown_value", {"event_type": "smile"}),
-    ("sms_events", "unparsable_value", {"occurred_at": "noon"}),
+    ("sms_events", "unknown_value", {"customer_id": "nobody-{i}", "event_type": "smile"}),
+    ("sms_events", "unparsable_value", {"customer_id": "nobody-{i}", "occurred_at": "noon"}),
     ("channel_touches", "unknown_value", {"channel": "fax"}),
     ("site_events", "unknown_value", {"event_type": "daydream"}),
     ("site_events", "unparsable_value", {"duration_seconds": "long"}),
@@ -154,7 +154,6 @@ FLAWS = (
     ("loyalty_accounts", "orphan", {"customer_id": "nobody-{i}"}),
     ("benefit_redemptions", "missing_value", {"benefit_id": ""}),
     ("suppressions", "unparsable_value", {"customer_id": "{vip}", "from_at": "see e-mail"}),
-    ("suppressions", "missing_key", {"suppression_id": ""}),
 )
 
 # One key, two stories: both rows are written. They carry no money and no consent.
