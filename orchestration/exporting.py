@@ -27,6 +27,7 @@ from orchestration.files import (
     remove,
     saving,
 )
+from orchestration.night import require_night
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
@@ -92,7 +93,7 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
     with connect(settings, read_only=True) as connection:
         # One thread and kept order: the bytes of a Parquet file depend on both.
         connection.execute("set threads = 1; set preserve_insertion_order = true")
-        context = run_context(connection, as_of_date)
+        context = require_night(connection, as_of_date)
         audience = _columns(connection, "activation.sync_vip_audience")
         files = {
             "vip_audience": (
@@ -135,30 +136,6 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
     text = json.dumps(manifest, indent=2) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
-
-
-def run_context(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> dict[str, Any]:
-    """Return the one row of `marts.run_context`.
-
-    Raises `UserError` when the marts are of another date than asked, or not built yet.
-    """
-    try:
-        cursor = connection.execute("select * from vip_sms.marts.run_context")
-    except duckdb.CatalogException:
-        raise UserError(
-            f"no night has been built yet: run `vip nightly --as-of {as_of_date}`"
-        ) from None
-    rows = cursor.fetchall()
-    found = [
-        dict(zip([column[0] for column in cursor.description or ()], row, strict=True))
-        for row in rows
-    ]
-    if [context["as_of_date"] for context in found] != [as_of_date]:
-        dates = ", ".join(str(context["as_of_date"]) for context in found) or "no date"
-        raise UserError(
-            f"the warehouse holds {dates}, not {as_of_date}: run `vip nightly --as-of {as_of_date}`"
-        )
-    return found[0]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.errors import UserError
-from orchestration.exporting import run_context
 from orchestration.ledger import Entry, Ledger, open_ledger
+from orchestration.night import require_night
 from orchestration.platforms import Ack, Member, Profile, SmsPlatform, open_platform
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
@@ -233,9 +233,9 @@ def push(
 
 def _plan(settings: Settings, platform: SmsPlatform, ledger: Ledger, as_of_date: date) -> Plan:
     if not settings.paths.warehouse.exists():
-        raise UserError(f"no night has been built yet: run `vip nightly --as-of {as_of_date}`")
+        raise UserError("no night has been built here yet: run `vip nightly`")
     with connect(settings, read_only=True) as connection:
-        context = run_context(connection, as_of_date)
+        context = require_night(connection, as_of_date)
         asked = connection.execute(
             "select customer_id from activation.sync_vip_audience order by customer_id"
         ).fetchall()

@@ -1,0 +1,4 @@
+"""The assets of the graph, one stage a module: `raw`, `models` (dbt), `checks`, `delivery`.
+
+An asset decides nothing: it calls the module that does, and tells Dagster what came of it.
+"""

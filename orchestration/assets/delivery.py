@@ -1,0 +1,130 @@
+"""What leaves the warehouse: published marts, the holdout log, the files, the push."""
+
+import dagster as dg
+
+from orchestration import plots, quality, summary
+from orchestration.assets.checks import GATE_KEYS
+from orchestration.assets.common import RETRY, landed_night, plain_errors
+from orchestration.assets.models import as_table, keys_in
+from orchestration.exporting import export
+from orchestration.ledger import append_holdout_log, open_ledger
+from orchestration.night import require_night
+from orchestration.partitions import as_of_partitions
+from orchestration.publishing import publish
+from orchestration.resources import Warehouse
+from orchestration.sync import OlderNightError, push
+from orchestration.warehouse import connect
+
+_COMMON = {"partitions_def": as_of_partitions, "group_name": "delivery", "retry_policy": RETRY}
+
+
+@dg.asset(
+    deps=sorted({*keys_in("marts"), *GATE_KEYS}),
+    owners=["team:analytics"],
+    kinds={"duckdb"},
+    **_COMMON,
+)
+def published_marts(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> dg.MaterializeResult:
+    """One read-only DuckDB file with the marts of the night: what BI, dashboard and lookup read."""
+    settings = warehouse.settings
+    with plain_errors():
+        as_of_date = landed_night(context, settings)
+        published = publish(settings, as_of_date)
+        night = summary.read(settings, as_of_date)
+    tiers = [
+        {"tier": row.tier, "customers": f"{row.customers:,}", "share": f"{row.share:.1%}"}
+        for row in night.tiers
+    ]
+    rows = [{"table": name, "rows": f"{count:,}"} for name, count in published.rows.items()]
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(published.path),
+            "megabytes": round(published.bytes / 1e6, 1),
+            "rows": dg.MetadataValue.md(as_table(rows)),
+            "tiers": dg.MetadataValue.md(as_table(tiers)),
+            "tier_distribution": dg.MetadataValue.md(plots.tiers_markdown(night.tiers)),
+        }
+    )
+
+
+@dg.asset(
+    deps=sorted({dg.AssetKey(["marts", "holdout_assignments"]), *GATE_KEYS}),
+    owners=["team:analytics"],
+    kinds={"sqlite"},
+    **_COMMON,
+)
+def holdout_log(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    """Tonight's draws into the ledger, before anybody is treated by them: the first one stands."""
+    settings = warehouse.settings
+    with plain_errors():
+        as_of_date = landed_night(context, settings)
+        with open_ledger(settings) as ledger, connect(settings, read_only=True) as connection:
+            night = require_night(connection, as_of_date)
+            added = append_holdout_log(ledger, connection, is_sample=night["is_sample"])
+    return dg.MaterializeResult(metadata={"new_assignments": added})
+
+
+@dg.asset(
+    deps=sorted({*keys_in("activation"), holdout_log.key, *GATE_KEYS}),
+    owners=["team:marketing"],
+    kinds={"csv", "parquet"},
+    **_COMMON,
+)
+def exports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    """The audience and holdout files of the night, with a manifest; private, whole or absent."""
+    settings = warehouse.settings
+    with plain_errors():
+        as_of_date = landed_night(context, settings)
+        exported = export(settings, as_of_date)
+    files = [
+        {"file": entry["file"], "rows": f"{entry['rows']:,}", "sha256": entry["sha256"][:12]}
+        for entry in exported.manifest["files"]
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(exported.folder),
+            "files": dg.MetadataValue.md(as_table(files)),
+            "policy_version": exported.manifest["policy_version"],
+            "bytes_changed": exported.is_changed,
+        }
+    )
+
+
+@dg.asset(
+    deps=sorted({*keys_in("activation"), holdout_log.key, exports.key, *GATE_KEYS}),
+    owners=["team:marketing"],
+    kinds={"csv"},
+    **_COMMON,
+)
+def push_outbox(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    """The difference to what the outbox holds, gated once more and written down row by row."""
+    settings = warehouse.settings
+    with plain_errors():
+        as_of_date = landed_night(context, settings)
+        try:
+            pushed = push(settings, "outbox", as_of_date)
+        except OlderNightError as older:
+            # A past night built again is a look back, not an order to send.
+            return dg.MaterializeResult(metadata={"sent": False, "why": str(older)})
+        finally:
+            quality.write_page(settings, as_of_date)
+    plan = [
+        {name: value if value is not None else "" for name, value in row.items()}
+        for row in pushed.plan.summary()
+        if row["action"] != "unchanged"
+    ]
+    counts = pushed.plan.counts()
+    return dg.MaterializeResult(
+        metadata={
+            "sent": True,
+            "added": counts["add"],
+            "changed": counts["change"],
+            "removed": counts["remove"],
+            "plan": dg.MetadataValue.md(as_table(plan)),
+            "rows_accepted": pushed.accepted,
+            "rows_pending": pushed.pending,
+            "rows_failed": pushed.failed,
+        }
+    )

@@ -1,0 +1,180 @@
+"""The dbt models, seeds and tests as assets and checks: one step, one dbt process."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
+
+from orchestration import quality
+from orchestration.assets.common import landed_night, plain_errors
+from orchestration.dbt_runner import prepare_manifest
+from orchestration.errors import mask
+from orchestration.ledger import copy_holdout_log, open_ledger
+from orchestration.night import LANDED, read_night
+from orchestration.partitions import as_of_partitions
+from orchestration.quality.wording import masked
+from orchestration.resources import Dbt, Warehouse
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+# A test of several models is shown at the one nearest to what leaves the house.
+_LAYERS = ("staging", "policy", "reference", "intermediate", "marts_private", "marts", "activation")
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt's names as Dagster's: key = schema and name, group = first folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`raw/<table>` for a source, `<schema>/<model>` for the rest."""
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The first folder under `models` or `seeds`."""
+        return dbt_resource_props["fqn"][1]
+
+
+def _load_manifest() -> dict[str, Any]:
+    """Read the manifest, with each test that names several models hung on the last of them."""
+    manifest = json.loads(prepare_manifest(Settings()).read_bytes())
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and not node.get("attached_node"):
+            parents = [manifest["nodes"].get(name) for name in node["depends_on"]["nodes"]]
+            models = [parent for parent in parents if parent]
+            if models:
+                last = max(
+                    models, key=lambda model: (_LAYERS.index(model["schema"]), model["name"])
+                )
+                node["attached_node"] = last["unique_id"]
+    return manifest
+
+
+MANIFEST = _load_manifest()
+
+
+def keys_in(*schemas: str) -> list[dg.AssetKey]:
+    """The keys of the models in these schemas."""
+    return [
+        dg.AssetKey([node["schema"], node["name"]])
+        for node in MANIFEST["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] in schemas
+    ]
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    dagster_dbt_translator=Translator(),
+    partitions_def=as_of_partitions,
+    name="dbt_models",
+)
+def dbt_models(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: Dbt
+) -> Iterator[dg.Output | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult]:
+    """Build and test every model of the night."""
+    settings = warehouse.settings
+    with plain_errors():
+        as_of_date = landed_night(context, settings)
+        with open_ledger(settings) as ledger, connect(settings) as connection:
+            is_sample = read_night(connection, LANDED)["is_sample"]
+            copy_holdout_log(ledger, connection, as_of_date, is_sample=is_sample)
+    invocation = dbt.build(context, settings, as_of_date)
+    failed = None
+    try:
+        yield from invocation.stream()
+    except DagsterDbtCliRuntimeError as error:
+        failed = error
+    results = _results(settings)
+    quality.write_page(settings, as_of_date, _tests(results))
+    if failed:
+        raise _failure(settings, results) or failed
+    yield from _row_counts(settings)
+
+
+def _results(settings: Settings) -> list[dict[str, Any]]:
+    """What became of each node of the build just done, with its place in the project."""
+    try:
+        text = (settings.paths.dbt_target / "run_results.json").read_bytes()
+    except FileNotFoundError:
+        return []
+    results = json.loads(text)["results"]
+    return [
+        {**result, "node": MANIFEST["nodes"][result["unique_id"]]}
+        for result in results
+        if result["unique_id"] in MANIFEST["nodes"]
+    ]
+
+
+def _tests(results: list[dict[str, Any]]) -> list[quality.DbtResult]:
+    return [
+        quality.DbtResult(
+            name=result["node"]["name"],
+            status=result["status"],
+            model=_model_of(result["node"]),
+            failures=result["failures"],
+            message=result["message"],
+        )
+        for result in results
+        if result["node"]["resource_type"] == "test"
+    ]
+
+
+def _model_of(test: dict[str, Any]) -> str:
+    return MANIFEST["nodes"].get(test.get("attached_node"), {}).get("name", "")
+
+
+def _failure(settings: Settings, results: list[dict[str, Any]]) -> dg.Failure | None:
+    """Say which models and tests failed, with a few of the offending rows."""
+    bad = [result for result in results if result["status"] in ("error", "fail")]
+    if not bad:
+        return None
+    metadata: dict[str, dg.RawMetadataValue] = {}
+    with connect(settings, read_only=True) as connection:
+        for result in bad[:10]:
+            name, query = result["node"]["name"], result.get("compiled_code")
+            message = mask(" ".join((result["message"] or "").split()))[:500]
+            metadata[name] = message
+            if result["status"] == "fail" and query:
+                metadata[f"{name} rows"] = dg.MetadataValue.md(_sample(connection, query))
+    names = ", ".join(result["node"]["name"] for result in bad[:5])
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    first = mask(" ".join((bad[0]["message"] or "").split()))[:300]
+    return dg.Failure(
+        f"dbt stopped at {names}{more}: {first}; nothing behind it was published or sent",
+        metadata=metadata,
+        allow_retries=False,
+    )
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Up to five rows of a failed test as a table, with what is personal left out or masked."""
+    try:
+        rows = connection.execute(f"select * from ({query}) limit 5").to_arrow_table().to_pylist()
+    except duckdb.Error:
+        return "the rows cannot be read again"
+    return as_table([masked(row) for row in rows])
+
+
+def as_table(rows: list[dict[str, Any]]) -> str:
+    """Rows as a markdown table; `none` where there are none."""
+    if not rows:
+        return "none"
+    lines = [[str(name) for name in rows[0]], ["---"] * len(rows[0])]
+    lines += [[str(value).replace("|", "\\|") for value in row.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _row_counts(settings: Settings) -> Iterator[dg.AssetObservation]:
+    """The rows of each table that others read, by one look at the catalog."""
+    with connect(settings, read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name, table_name, estimated_size from duckdb_tables() "
+            "where schema_name in ('marts', 'activation') order by all"
+        ).fetchall()
+    known = set(keys_in("marts", "activation"))
+    for schema, name, rows in tables:
+        key = dg.AssetKey([schema, name])
+        if key in known:
+            yield dg.AssetObservation(asset_key=key, metadata={"dagster/row_count": rows})

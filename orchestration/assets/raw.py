@@ -1,0 +1,76 @@
+"""Landing: each raw table of the contract is an asset, all of them loaded by one step."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.assets.common import plain_errors
+from orchestration.contract import Table, load_contract
+from orchestration.landing import land
+from orchestration.partitions import as_of_partitions, night_of
+from orchestration.resources import Warehouse
+from orchestration.warehouse import connect
+
+HOLDOUT_LOG = "holdout_log"
+
+
+def raw_key(table: str) -> dg.AssetKey:
+    """The key of a raw table, the one that dbt's source of that name gets as well."""
+    return dg.AssetKey(["raw", table])
+
+
+def _spec(table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        raw_key(table.name),
+        description=table.description,
+        group_name="raw",
+        owners=["team:data"],
+        kinds={"duckdb", "table"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                [
+                    dg.TableColumn(column.name, column.data_type, column.description)
+                    for column in table.columns
+                ]
+            ),
+            "required": table.required,
+        },
+    )
+
+
+_specs = {table.name: _spec(table) for table in load_contract().values()}
+
+# The ledger's, copied by the step that builds the models: always what the ledger says just then.
+holdout_log_source = _specs.pop(HOLDOUT_LOG)
+
+
+@dg.multi_asset(
+    specs=list(_specs.values()), partitions_def=as_of_partitions, name="landing", can_subset=False
+)
+def landing(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> Iterator[dg.MaterializeResult]:
+    """Load the raw folder into typed tables, all or none; what does not fit is kept apart."""
+    settings = warehouse.settings
+    with plain_errors():
+        report = land(settings, settings.raw_dir, night_of(context.partition_key), context.run_id)
+    if report.unused_files:
+        context.log.warning("files that no table claims: %s", ", ".join(report.unused_files))
+    with connect(settings, read_only=True) as connection:
+        rows = dict(
+            connection.execute(
+                "select table_name, estimated_size from duckdb_tables() where schema_name = 'raw'"
+            ).fetchall()
+        )
+    for name in _specs:
+        files = [file for file in report.files if file.table_name == name]
+        metadata: dict[str, dg.RawMetadataValue] = {"dagster/row_count": rows[name]}
+        if files:
+            unknown = sorted({file.unknown_columns for file in files if file.unknown_columns})
+            metadata |= {
+                "files": len(files),
+                "rows_rejected": sum(file.rows_rejected for file in files),
+                "exact_duplicates": sum(file.exact_duplicates for file in files),
+                "unknown_columns": ", ".join(unknown) or "none",
+            }
+        yield dg.MaterializeResult(asset_key=raw_key(name), metadata=metadata)

@@ -1,0 +1,43 @@
+"""Everything Dagster sees, joined and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration.assets import checks, delivery, models, raw
+from orchestration.jobs import nightly_job
+from orchestration.resources import Dbt, Warehouse
+from orchestration.schedules import nightly_schedule
+from orchestration.sensors import failed_run_sensor, raw_files_sensor
+
+
+def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.Definitions:
+    """Return the graph; `resources` take the place of those of the same name, for a test or a tool.
+
+    One process runs it all: DuckDB lets one process write, and starting more costs more than it
+    gives.
+    """
+    return dg.Definitions(
+        assets=[
+            raw.landing,
+            raw.holdout_log_source,
+            models.dbt_models,
+            delivery.published_marts,
+            delivery.holdout_log,
+            delivery.exports,
+            delivery.push_outbox,
+        ],
+        asset_checks=[checks.landing_checks, checks.gate_checks],
+        jobs=[nightly_job],
+        schedules=[nightly_schedule],
+        sensors=[raw_files_sensor, failed_run_sensor],
+        resources={"warehouse": Warehouse(), "dbt": Dbt.of_project(), **(resources or {})},
+        executor=dg.in_process_executor,
+        **others,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,46 @@
+"""Which night the warehouse holds, and the refusal of every other."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+import duckdb
+
+from orchestration.errors import UserError
+
+LANDED = "raw.run_context"
+BUILT = "vip_sms.marts.run_context"
+
+
+def read_night(
+    connection: duckdb.DuckDBPyConnection,
+    stage: Literal["raw.run_context", "vip_sms.marts.run_context"],
+) -> dict[str, Any]:
+    """Return the one row of a run context: of the raw tables (`LANDED`) or of the marts (`BUILT`).
+
+    Raises `UserError` when that stage was never reached.
+    """
+    try:
+        cursor = connection.execute(f"select * from {stage}")
+    except duckdb.CatalogException:
+        raise UserError("no night has been built here yet: run `vip nightly`") from None
+    row = cursor.fetchone()
+    if row is None:
+        raise UserError("the last night broke off: run `vip nightly`")
+    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+
+def require_night(
+    connection: duckdb.DuckDBPyConnection,
+    as_of_date: date,
+    stage: Literal["raw.run_context", "vip_sms.marts.run_context"] = BUILT,
+) -> dict[str, Any]:
+    """Return the run context of `as_of_date`. Raises `UserError` for any other night."""
+    context = read_night(connection, stage)
+    if context["as_of_date"] != as_of_date:
+        raise UserError(
+            f"the warehouse holds {context['as_of_date']}, not {as_of_date}: "
+            f"run `vip nightly --as-of {as_of_date}`"
+        )
+    return context

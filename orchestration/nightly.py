@@ -1,0 +1,247 @@
+"""One night run in this process: the same job as the schedule's, without a daemon.
+
+What the steps do belongs to the assets; how it looks in a terminal belongs to `cli`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from orchestration.errors import UserError, mask
+from orchestration.settings import PROJECT_DIR, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+STEPS = {
+    "landing": "Landing the raw tables",
+    "landing_checks": "Checking what landed",
+    "dbt_models": "Building and testing the models",
+    "gate_checks": "Checking the audience and the holdout",
+    "holdout_log": "Logging the holdout draws",
+    "published_marts": "Publishing the marts",
+    "exports": "Writing the files",
+    "push_outbox": "Delivering to the outbox",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One evaluated check: `state` is passed, warned or failed."""
+
+    name: str
+    asset: str
+    state: str
+
+
+@dataclass
+class Outcome:
+    """What became of a night: its run, its checks, and the first failure where there was one."""
+
+    run_id: str = ""
+    success: bool = False
+    checks: list[Check] = field(default_factory=list)
+    failed_step: str | None = None
+    why: str | None = None
+    metadata: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def count(self, state: str) -> int:
+        """How many checks came out as `state`."""
+        return sum(check.state == state for check in self.checks)
+
+
+# Told of each event: the step, and what it did (started, done, failed, built, checked).
+Listener = Callable[[str, str], None]
+
+
+def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outcome:
+    """Run the night of `as_of_date` and return what became of it; a job that fails raises nothing.
+
+    The environment must say what `settings` say, because the assets read it. Raises `UserError` when
+    the date is out of range.
+    """
+    _admit(settings, as_of_date)
+    home = prepare_dagster_home(settings)
+    log = _log_of(settings, as_of_date)
+
+    from orchestration.definitions import build_defs
+    from orchestration.jobs import nightly_job
+
+    outcome = Outcome()
+    definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
+    with _instance(home) as instance, redirect_stdout(_LogStream(log)):
+        _retire_dead_runs(instance, nightly_job.name)
+        result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
+            instance=instance,
+            partition_key=as_of_date.isoformat(),
+            run_config={"loggers": {"night": {}}},
+            raise_on_error=False,
+        )
+    outcome.run_id, outcome.success = result.run_id, result.success
+    return outcome
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Write Dagster's settings beside its history, in `<VIP_HOME>/dagster`; return that folder."""
+    home = settings.paths.dagster
+    home.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_load((PROJECT_DIR / "dagster.yaml").read_text(encoding="utf-8"))
+    del content["storage"]  # beside this file, which is where Dagster looks by itself
+    text = yaml.safe_dump(content, sort_keys=False)
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+    return home
+
+
+def _admit(settings: Settings, as_of_date: date) -> None:
+    if as_of_date < settings.first_as_of:
+        raise UserError(
+            f"as-of date {as_of_date} lies before the first one on offer, {settings.first_as_of}: "
+            "set VIP_FIRST_AS_OF"
+        )
+    if as_of_date > datetime.now(UTC).date():
+        # A sample may run ahead of the clock; the partitions must know before they are made.
+        os.environ["VIP_NEWEST_AS_OF"] = as_of_date.isoformat()
+
+
+def _retire_dead_runs(instance: dg.DagsterInstance, job_name: str) -> None:
+    """Close the runs that a kill left open: who calls has just seen that nobody holds the lock."""
+    import dagster as dg
+
+    left = dg.RunsFilter(job_name=job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(left):
+        instance.report_run_failed(run, "the process of this run was killed")
+
+
+def _instance(home: Path) -> dg.DagsterInstance:
+    """Dagster's history in `home`; what steps print goes to our own log, not to a file for each."""
+    import dagster as dg
+    from dagster._core.instance import InstanceRef
+
+    print_nowhere = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), overrides={"compute_logs": print_nowhere})
+    )
+
+
+def _log_of(settings: Settings, as_of_date: date) -> logging.Handler:
+    """The log file of the night, begun anew, everything in it masked."""
+    path = settings.paths.home / "logs" / f"nightly-{as_of_date}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    # Appending, because the libraries configure logging and close what they find: it opens again.
+    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
+    handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    return handler
+
+
+class _LogStream(io.TextIOBase):
+    """What a step prints, dbt's own lines above all, as lines of the log."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._handler.handle(
+                logging.LogRecord("stdout", logging.INFO, "", 0, text.rstrip(), None, None)
+            )
+        return len(text)
+
+
+def _logger(outcome: Outcome, listener: Listener, log: logging.Handler) -> dg.LoggerDefinition:
+    """A Dagster logger that writes to `log` and tells the listener of events."""
+    import dagster as dg
+
+    class Events(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = getattr(record, "dagster_meta", {}).get("dagster_event")
+            if event:
+                _note(event, outcome, listener)
+
+    @dg.logger(description="The night's log file, and its progress in the terminal.")
+    def night(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("vip")
+        logger.addHandler(log)
+        logger.addHandler(Events())
+        return logger
+
+    return night
+
+
+class MaskingFormatter(logging.Formatter):
+    """Formats records, tracebacks included, without phones and e-mail addresses."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the masked text of a record."""
+        return mask(super().format(record))
+
+
+def _note(event: dg.DagsterEvent, outcome: Outcome, listener: Listener) -> None:
+    import dagster as dg
+
+    step = event.step_key or ""
+    kind = event.event_type
+    if kind == dg.DagsterEventType.STEP_START:
+        listener(step, "started")
+    elif kind == dg.DagsterEventType.STEP_SUCCESS:
+        listener(step, "done")
+    elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+        materialization = event.step_materialization_data.materialization
+        outcome.metadata[materialization.asset_key.to_user_string()] = {
+            name: value.value for name, value in materialization.metadata.items()
+        }
+        listener(step, "built")
+    elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        found = event.asset_check_evaluation_data
+        bad = "failed" if found.severity == dg.AssetCheckSeverity.ERROR else "warned"
+        outcome.checks.append(
+            Check(
+                found.check_name,
+                found.asset_key.to_user_string(),
+                "passed" if found.passed else bad,
+            )
+        )
+        listener(step, "checked")
+    elif kind == dg.DagsterEventType.STEP_FAILURE and outcome.why is None:
+        outcome.failed_step = step
+        outcome.why = _reason(event.step_failure_data, outcome)
+        listener(step, "failed")
+    elif kind == dg.DagsterEventType.RUN_FAILURE and outcome.why is None:
+        error = event.job_failure_data.error
+        while error and error.cause:
+            error = error.cause
+        outcome.why = _first_line(error.message if error else event.message or "no reason given")
+
+
+def _reason(failure: dg.StepFailureData, outcome: Outcome) -> str:
+    """The failure of a step in one line: our own words where it has any, else the last error's."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    if error and error.cls_name == "DagsterAssetCheckFailedError":
+        failed = [
+            f"{check.name} ({check.asset})" for check in outcome.checks if check.state == "failed"
+        ]
+        return f"a blocking check failed: {', '.join(failed)}; nothing behind it was done"
+    while error and error.cause:
+        error = error.cause
+    return _first_line(error.message if error else "no reason given")
+
+
+def _first_line(text: str) -> str:
+    return mask(" ".join(text.strip().splitlines()[:1]))

@@ -1,0 +1,130 @@
+"""What the assets share in a run: the right to write, and dbt.
+
+Only the lifetime of things belongs here; what is done with them belongs to the assets.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+from dagster_dbt import DbtCliInvocation, DbtCliResource
+from packaging.version import Version, parse
+
+from orchestration.dbt_runner import PARENT_VARIABLE
+from orchestration.errors import BusyError
+from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.warehouse import connect, writer_lock
+
+# A killed run's dbt takes a moment to let go of the warehouse.
+_PATIENCE_SECONDS = 15.0
+
+
+class Warehouse(dg.ConfigurableResource):
+    """The one right to write under `VIP_HOME`, held from the first step of a run to the last."""
+
+    home: str = ""
+    raw_dir: str = ""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this process, with the folders of this resource where it names any."""
+        folders = {"home": self.home, "raw_dir": self.raw_dir}
+        return Settings(**{name: Path(value) for name, value in folders.items() if value})
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        """Take the lock for the time of the run. Raises `BusyError` where another run has it."""
+        with writer_lock(self.settings):
+            wait_for_warehouse(self.settings)
+            yield self
+
+
+def wait_for_warehouse(settings: Settings, patience: float = _PATIENCE_SECONDS) -> None:
+    """Return when the warehouse can be written to.
+
+    Raises `BusyError` when something that is no run, like a DuckDB shell, keeps it open.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connect(settings).close()
+            return
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise
+            if time.monotonic() > deadline:
+                raise BusyError(
+                    f"another program has {settings.paths.warehouse} open: close it and run again"
+                ) from None
+        time.sleep(0.2)
+
+
+class Dbt(DbtCliResource):
+    """dbt of this very environment, told the night through the project's environment variables.
+
+    Two habits of its parent are left out: asking the network for dbt's version, and loading dbt a
+    second time in this process for row counts that the warehouse tells for nothing.
+    """
+
+    @classmethod
+    def of_project(cls) -> Dbt:
+        """The dbt of the project beside this package; needs no dbt on the PATH."""
+        return cls(
+            project_dir=PROJECT_DIR,
+            profiles_dir=PROJECT_DIR,
+            dbt_executable=sys.executable,
+            global_config_flags=["-m", "orchestration.dbt_runner"],
+        )
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return parse(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: object) -> None:
+        return None
+
+    def build(
+        self, context: dg.AssetExecutionContext, settings: Settings, as_of_date: date
+    ) -> DbtCliInvocation:
+        """Start `dbt build` for one night, with what the context selects.
+
+        The target folder is the same each night, so that dbt's parse of the project is kept.
+        """
+        with _environment(
+            {
+                **settings.environment(),
+                "VIP_AS_OF_DATE": as_of_date.isoformat(),
+                # At dbt's default, debug, the file grows by megabytes a night.
+                "DBT_LOG_LEVEL_FILE": os.environ.get("DBT_LOG_LEVEL_FILE", "info"),
+                PARENT_VARIABLE: str(os.getpid()),
+            }
+        ):
+            return self.cli(
+                ["build", "--exclude-resource-type", "unit_test"],
+                context=context,
+                target_path=settings.paths.dbt_target,
+            )
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,50 @@
+"""When the night starts by itself."""
+
+from datetime import UTC
+
+import dagster as dg
+
+from orchestration.errors import BusyError
+from orchestration.jobs import nightly_job
+from orchestration.settings import Settings
+from orchestration.warehouse import writer_lock
+
+_WAITING = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+)
+_settings = Settings()
+
+
+def in_flight(instance: dg.DagsterInstance, settings: Settings) -> bool:
+    """Whether a night is under way or about to be.
+
+    Who runs holds the lock; a run that Dagster believes started but does not hold it has died.
+    """
+    waiting = instance.get_runs_count(
+        dg.RunsFilter(job_name=nightly_job.name, statuses=list(_WAITING))
+    )
+    return waiting > 0 or _is_locked(settings)
+
+
+def _is_locked(settings: Settings) -> bool:
+    try:
+        with writer_lock(settings):
+            return False
+    except BusyError:
+        return True
+
+
+@dg.schedule(
+    job=nightly_job,
+    cron_schedule=f"0 {_settings.schedule_hour} * * *",
+    execution_timezone=_settings.schedule_timezone,
+    description="Every night at the hour of the settings; skips itself while a run is in flight.",
+)
+def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the night of today, in UTC."""
+    if in_flight(context.instance, _settings):
+        return dg.SkipReason("a night is still running")
+    as_of_date = context.scheduled_execution_time.astimezone(UTC).date()
+    return dg.RunRequest(partition_key=as_of_date.isoformat())

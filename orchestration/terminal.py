@@ -1,0 +1,184 @@
+"""How figures look in a terminal. What they are is decided elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from orchestration.landing import LandingReport
+    from orchestration.nightly import Outcome
+    from orchestration.quality import CheckResult
+    from orchestration.settings import Settings
+    from orchestration.summary import Summary
+    from orchestration.sync import Plan, Pushed
+
+_BAR = 24
+
+
+def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: float) -> None:
+    """The night in figures: people, checks, files."""
+    console = Console(highlight=False)
+    brand = "the sample brand" if night.is_sample else "the brand"
+    console.print(
+        f"\n[bold]{brand.capitalize()} on {night.as_of_date}[/bold]  "
+        f"[dim]policy {night.policy_version}, {night.reporting_currency}[/dim]\n"
+    )
+    table = _plain_table()
+    table.add_row(
+        "Customers", f"{night.customers:,}", f"{night.customers_active:,} bought this year"
+    )
+    table.add_row("VIPs", f"{night.vips:,}", f"{night.vip_share:.1%} of those")
+    widest = max((tier.customers for tier in night.tiers), default=1)
+    for tier in night.tiers:
+        bar = "█" * max(1, round(_BAR * tier.customers / widest)) if tier.customers else ""
+        table.add_row(
+            f"  {tier.tier.capitalize()}",
+            f"{tier.customers:,}",
+            f"{tier.share:.1%} [blue]{bar}[/blue]",
+        )
+    table.add_row("Audience tonight", f"[bold]{night.audience:,}[/bold]", "VIPs who may be texted")
+    table.add_row("Held out", f"{night.holdout:,}", "never texted for promotion: the yardstick")
+    for each in night.exclusions:
+        table.add_row(
+            f"  [dim]not: {each.reason_code.replace('_', ' ')}[/dim]",
+            f"[dim]{each.customers:,}[/dim]",
+            f"[dim]{each.description}[/dim]",
+        )
+    console.print(table)
+
+    checks = f"\nChecks  [green]{outcome.count('passed'):,} passed[/green]"
+    if outcome.count("warned"):
+        checks += f", [yellow]{outcome.count('warned')} warned[/yellow]"
+    console.print(checks)
+    for check in outcome.checks:
+        if check.state != "passed":
+            console.print(
+                f"  [yellow]! {check.name.replace('_', ' ')}[/yellow] [dim]{check.asset}[/dim]"
+            )
+    console.print(
+        f"Data    {night.rows_read:,} rows read, {night.rows_rejected:,} rejected\n"
+        f"Outbox  {_delivered(outcome)}"
+    )
+    paths = settings.paths
+    console.print("\nWhere things lie")
+    for name, path in (
+        ("marts for BI", paths.published),
+        ("audience files", paths.exports / night.as_of_date.isoformat()),
+        ("what would be sent", paths.outbox / night.as_of_date.isoformat()),
+        ("quality page", paths.quality / f"{night.as_of_date}.html"),
+    ):
+        if path.exists():
+            console.print(f"  {name:<20}{_short(path)}", soft_wrap=True)
+    console.print(f"\n[dim]{seconds:.0f} s. The graph and its history: make dev[/dim]")
+
+
+def _delivered(outcome: Outcome) -> str:
+    told = outcome.metadata.get("push_outbox", {})
+    if not told.get("sent", True):
+        return str(told["why"])
+    counts = " ".join(f"{told.get(name, 0):,} {name}," for name in ("added", "changed", "removed"))
+    return counts.rstrip(",")
+
+
+def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:
+    """A plan by audience: what would change, for which tier and why; or what has been sent."""
+    console = Console(highlight=False)
+    title = "sent" if pushed else "would be sent"
+    console.print(f"[bold]{plan.destination}, night of {plan.as_of_date}[/bold]: what {title}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("list", "action", "tier", "reason"):
+        table.add_column(name)
+    table.add_column("customers", justify="right")
+    colours = {"add": "green", "change": "blue", "remove": "red", "parked": "yellow"}
+    for row in plan.summary():
+        if row["action"] != "unchanged":
+            colour = colours[str(row["action"])]
+            table.add_row(
+                str(row["object"]),
+                f"[{colour}]{row['action']}[/{colour}]",
+                str(row["tier"] or ""),
+                str(row["reason"]).replace("_", " "),
+                f"{row['customers']:,}",
+            )
+    if table.row_count:
+        console.print(table)
+    counts = plan.counts()
+    console.print(
+        f"{counts['add']:,} to add, {counts['change']:,} to change, "
+        f"{counts['remove']:,} to remove; {counts['unchanged']:,} stay as they are"
+    )
+    if pushed:
+        console.print(
+            f"{pushed.accepted:,} accepted, {pushed.pending:,} pending, {pushed.failed:,} failed"
+        )
+
+
+def print_check(
+    report: LandingReport, rejects: list[dict[str, Any]], results: list[CheckResult]
+) -> None:
+    """What landed, what did not, and how it was judged."""
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("file")
+    for name in ("read", "loaded", "rejected", "duplicates"):
+        table.add_column(name, justify="right")
+    table.add_column("unknown columns")
+    for file in report.files:
+        table.add_row(
+            file.file_name,
+            f"{file.rows_read:,}",
+            f"{file.rows_loaded:,}",
+            f"[yellow]{file.rows_rejected:,}[/yellow]" if file.rows_rejected else "",
+            f"{file.exact_duplicates:,}" if file.exact_duplicates else "",
+            file.unknown_columns or "",
+        )
+    console.print(table)
+    if report.unused_files:
+        console.print(f"Files that no table claims: {', '.join(report.unused_files)}")
+    if rejects:
+        console.print("\nMost frequent rejects")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in ("table", "column", "reason", "example", "first"):
+            table.add_column(name)
+        table.add_column("rows", justify="right")
+        for row in rejects:
+            table.add_row(
+                row["table"],
+                row["column"] or "",
+                row["reason"],
+                row["example"],
+                row["first"],
+                f"{row['rows']:,}",
+            )
+        console.print(table)
+    console.print()
+    for result in results:
+        sign = "[green]✓[/green]" if result.passed else "[yellow]![/yellow]"
+        if result.stops:
+            sign = "[red]✗[/red]"
+        told = "" if result.passed else f": {result.observed}, expected {result.expected}"
+        console.print(f"{sign} {result.spec.name.replace('_', ' ')}{told}")
+    console.print(
+        f"\n{report.rows_read:,} rows read as of {report.as_of_date}: "
+        f"{report.rows_loaded:,} loaded, {report.rows_rejected:,} rejected, "
+        f"{report.exact_duplicates:,} exact duplicates"
+    )
+
+
+def _plain_table() -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="ellipsis")
+    return table
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it: relative where it lies below the working folder."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
