@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     first_as_of: date = Field(
         date(2009, 1, 1), description="Oldest date that the daily partitions offer."
     )
+    newest_as_of: date | None = Field(
+        None, description="Newest one, for data that run ahead of the clock; unset: today."
+    )
     alert_webhook_url: str | None = Field(
         None, repr=False, description="Where a failed run is posted; unset: the log."
     )
