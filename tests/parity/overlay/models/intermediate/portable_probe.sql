@@ -1,0 +1,71 @@
+{#- Every macro whose words differ between engines, on the dates and numbers where they could part. -#}
+{%- set days = [
+    "2023-02-28", "2023-12-31", "2024-01-01", "2024-01-31", "2024-02-29", "2024-03-31",
+    "2024-06-30", "2024-09-02", "2025-02-28", "2025-10-01", "2026-03-29", "2026-06-30",
+] -%}
+with
+
+days as (
+
+    {% for day in days -%}
+    select
+        cast('{{ day }}' as date) as day,
+        cast('{{ day }} 23:59:59.999999' as timestamp) as last_instant,
+        {{ loop.index }} as number,
+        cast({{ loop.index }}.00005 as decimal(18, 5)) as tie,
+        'key-{{ loop.index }}' as name
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+of_all as (
+
+    select
+        {{ text_list("name") }} as names,
+        {{ pct("tie", 0.2) }} as p20,
+        {{ pct("tie", 0.5) }} as p50,
+        {{ pct("number", 0.8) }} as p80
+    from days
+
+),
+
+portable_probe as (
+
+    select
+        days.day,
+        {%- for count in [-90, 1] %}
+        {{ date_plus("day", count, "day") }} as days_{{ loop.index }},
+        {%- endfor %}
+        {%- for count in [-12, 1, 12] %}
+        {{ date_plus("day", count, "month") }} as months_{{ loop.index }},
+        {%- endfor %}
+        {{ date_plus("day", "number - 3", "month") }} as months_by_column,
+        {%- for period in ["month", "quarter", "year"] %}
+        {{ period_start("day", period) }} as {{ period }}_start,
+        {{ period_start("last_instant", period) }} as {{ period }}_start_of_instant,
+        {%- endfor %}
+        {{ days_between("last_instant", "cast('2026-07-01' as date)") }} as days_to_night,
+        {{ iso_dow("day") }} as iso_dow,
+        {{ leaves_rolling_year_on("day") }} as leaves_rolling_year_on,
+        {%- for cadence in ["daily", "weekly", "monthly", "quarterly"] %}
+        {{ cadence_on_or_after("day", "'" ~ cadence ~ "'") }} as on_{{ cadence }},
+        {%- endfor %}
+        {%- for period in ["rolling_12_months", "calendar_year"] %}
+        {{ qualification_window_from("'" ~ period ~ "'", "day") }} as {{ period }}_from,
+        {{ leaves_window_on("'" ~ period ~ "'", "day") }} as leaves_{{ period }}_on,
+        {%- endfor %}
+        case when {{ is_in_last_months("last_instant", 12) }} then 1 else 0 end as is_in_year,
+        {{ money("tie") }} as tie_up,
+        {{ money("-tie") }} as tie_down,
+        {{ money("cast(tie as double)") }} as tie_of_double,
+        {{ money(ratio("number", 8) ~ " / 1000") }} as part,
+        {{ ratio("number", "number - 3") }} as ratio,
+        {{ hash_bucket("'salt'", "name") }} as bucket,
+        of_all.*
+    from days
+    cross join of_all
+
+)
+
+select * from portable_probe
