@@ -18,7 +18,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMe
 # Digits and plain punctuation, a plus only before the first digit, at most what the library reads.
 _PLAIN = r"[ ().\-/]*\+?[ ().\-/]*[0-9][0-9 ().\-/]*"
 _LONGEST = 250
-_NON_GEOGRAPHIC = "001"
+_NO_COUNTRY = "001"
 _TYPES = [
     "fixed_line",
     "mobile",
@@ -50,137 +50,108 @@ def to_e164(phone: str | None, country: str | None) -> str | None:
 def normalise(connection: duckdb.DuckDBPyConnection, pairs: str, target: str) -> None:
     """Create the temporary table `target` (phone, country, phone_e164), one row per pair.
 
-    `pairs` is a query giving distinct (phone, country) as text, country in upper case or null.
-    A phone that is no valid number gets a null. The result is `to_e164` of each pair, exactly.
+    `pairs` is a query giving distinct (phone, country) as text, phone not null, country in upper
+    case or null. The result is `to_e164` of each pair.
     """
-    connection.execute(f"create or replace temp table phone_parts as {_parts_sql(pairs)}")
-    countries = _column(connection, "select distinct country from phone_parts")
-    codes = _column(connection, "select distinct code from phone_parts where code is not null")
-    connection.execute(
-        f"create or replace temp table {target} as "
-        + _settle_sql(sorted(set(countries) & SUPPORTED_REGIONS), codes)
-    )
+    connection.execute(f"create or replace temp table phone_pairs as {pairs}")
+    countries = sorted(SUPPORTED_REGIONS & _column(connection, "country", "phone_pairs"))
+    connection.execute(f"create or replace temp table phone_parts as {_parts_sql(countries)}")
+    codes = sorted(_column(connection, "code", "phone_parts"))
+    connection.execute(f"create or replace temp table {target} as {_numbers_sql(countries, codes)}")
     odd = connection.execute(f"select phone, country from {target} where is_odd").fetchall()
-    if odd:
-        settled = pyarrow.table(
-            {
-                "phone": [phone for phone, _ in odd],
-                "country": [country for _, country in odd],
-                "phone_e164": pyarrow.array([to_e164(*pair) for pair in odd], pyarrow.string()),
-            }
-        )
-        connection.register("settled_phones", settled)
-        connection.execute(
-            f"create or replace temp table {target} as "
-            f"select phone, country, phone_e164 from {target} where not is_odd "
-            "union all select phone, country, phone_e164 from settled_phones"
-        )
-        connection.unregister("settled_phones")
-    else:
-        connection.execute(f"alter table {target} drop column is_odd")
-    connection.execute("drop table phone_parts")
-
-
-def _column(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    return [value for (value,) in connection.execute(query).fetchall() if value is not None]
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _texts(values: Iterable[str]) -> str:
-    return ", ".join(_text(value) for value in values)
-
-
-def _metadata(region: str) -> PhoneMetadata:
-    return PhoneMetadata.metadata_for_region(region)
-
-
-def _parts_sql(pairs: str) -> str:
-    """Split plain numbers into calling code and digits after it; `code` null: none was dialled."""
-    by_prefix: dict[str, list[str]] = {}
-    for region in sorted(SUPPORTED_REGIONS):
-        prefix = _metadata(region).international_prefix
-        if prefix:
-            by_prefix.setdefault(prefix, []).append(region)
-    prefixes = " ".join(
-        f"when country in ({_texts(regions)}) "
-        f"then regexp_extract(digits, {_text(f'^(?:{prefix})')})"
-        for prefix, regions in by_prefix.items()
+    settled = pyarrow.table(
+        {
+            "phone": pyarrow.array([phone for phone, _ in odd], pyarrow.string()),
+            "country": pyarrow.array([country for _, country in odd], pyarrow.string()),
+            "phone_e164": pyarrow.array([to_e164(*pair) for pair in odd], pyarrow.string()),
+        }
     )
+    connection.register("settled_phones", settled)
+    connection.execute(f"delete from {target} where is_odd")
+    connection.execute(f"alter table {target} drop column is_odd")
+    connection.execute(f"insert into {target} from settled_phones")
+    connection.unregister("settled_phones")
+
+
+def _column(connection: duckdb.DuckDBPyConnection, name: str, table: str) -> set[str]:
+    query = f"select distinct {name} from {table} where {name} is not null"
+    return {value for (value,) in connection.execute(query).fetchall()}
+
+
+def _parts_sql(countries: list[str]) -> str:
+    """Split what was dialled into columns digits, is_international, code and rest.
+
+    `digits` is null for a number that is not plain; `rest` is what comes after calling code `code`.
+    """
+    prefixes = {
+        country: f"regexp_extract(digits, {_start(prefix)})"
+        for country in countries
+        if (prefix := _metadata(country).international_prefix)
+    }
     by_length: dict[int, list[str]] = {}
-    for code in COUNTRY_CODE_TO_REGION_CODE:
-        by_length.setdefault(len(str(code)), []).append(str(code))
-    code = " ".join(
-        f"when left(dialled, {length}) in ({_texts(codes)}) then left(dialled, {length})"
-        for length, codes in sorted(by_length.items())
+    for code in map(str, COUNTRY_CODE_TO_REGION_CODE):
+        by_length.setdefault(len(code), []).append(_text(code))
+    codes = " ".join(  # no calling code begins with another
+        f"when left(dialled, {length}) in ({', '.join(codes)}) then left(dialled, {length})"
+        for length, codes in by_length.items()
     )
     return f"""
-    with pairs as ({pairs}),
-    digits as (
+    with plain as (
         select
             phone,
             country,
             contains(phone, '+') as has_plus,
-            length(phone) <= {_LONGEST} and regexp_full_match(phone, {_text(_PLAIN)}) as is_plain,
-            case when is_plain then translate(phone, ' +().-/', '') end as digits,
-        from pairs
-        where phone is not null
+            case when length(phone) <= {_LONGEST} and regexp_full_match(phone, {_text(_PLAIN)})
+                then translate(phone, ' +().-/', '') end as digits,
+        from phone_pairs
     ),
     prefixed as (
-        select *, case when has_plus or digits is null then '' {prefixes} else '' end as prefix
-        from digits
+        select *, coalesce({_switch("country", prefixes)}, '') as prefix from plain
     ),
     dialled as (
-        -- A calling code never starts with 0, so that is no international prefix before it.
+        -- A calling code never starts with 0: what comes before one is no international prefix.
         select
             *,
             case
                 when has_plus then digits
-                when prefix <> '' and substr(digits, length(prefix) + 1, 1) <> '0'
+                when prefix <> '' and not starts_with(substr(digits, length(prefix) + 1), '0')
                     then substr(digits, length(prefix) + 1)
             end as dialled,
         from prefixed
+    ),
+    coded as (
+        select *, case when length(dialled) > 2 then case {codes} end end as code from dialled
     )
     select
         phone,
         country,
         digits,
-        has_plus,
         dialled is not null as is_international,
-        case when length(dialled) > 2 then case {code} end end as code,
+        code,
         substr(dialled, length(code) + 1) as rest,
-    from dialled"""
+    from coded"""
 
 
-def _settle_sql(countries: list[str], codes: list[str]) -> str:
-    """Give every row its E.164, or mark it odd."""
-    codes_of_countries = {c: str(_metadata(c).country_code) for c in countries}
-    main = {
-        code: COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
-        for code in sorted({*codes, *codes_of_countries.values()})
-    }
-    main = {code: region for code, region in main.items() if region != _NON_GEOGRAPHIC}
-    regions = sorted({*countries, *main.values()})
-
-    def by_region(subject: str, template: dict[str, str]) -> str:
-        branches = " ".join(f"when {_text(key)} then {sql}" for key, sql in template.items())
-        return f"case {subject} {branches} end" if template else "null"
-
-    codes_of_countries = {c: _text(code) for c, code in codes_of_countries.items()}
-    after_code = {c: _without_prefix("after_code", _metadata(c)) for c in countries}
-    better = {c: _is_better_without_code("digits", "own_rest", _metadata(c)) for c in countries}
-    own_odd = {c: _is_rewritten("after_code", _metadata(c)) for c in countries}
-    stripped = {r: _without_prefix("national", _metadata(r)) for r in regions}
-    odd = {r: _is_rewritten("national", _metadata(r)) for r in regions}
-    fits = {r: _is_possible_length("stripped", _metadata(r)) for r in regions}
-    valid = {code: _is_valid("nsn", int(code)) for code in main}
-    main = {code: _text(region) for code, region in main.items()}
+def _numbers_sql(countries: list[str], codes: list[str]) -> str:
+    """Give every row of `phone_parts` its phone_e164, or say that the library must: is_odd."""
+    own = {country: _metadata(country) for country in countries}
+    codes = sorted({*codes, *(str(plan.country_code) for plan in own.values())})
+    main = {code: COUNTRY_CODE_TO_REGION_CODE[int(code)][0] for code in codes}
+    main = {code: region for code, region in main.items() if region != _NO_COUNTRY}
+    plans = own | {region: _metadata(region) for region in main.values()}
+    main_region = {code: _text(region) for code, region in main.items()}
+    own_code = {country: _text(str(plan.country_code)) for country, plan in own.items()}
+    after_code = {c: _without_prefix("after_code", plan) for c, plan in own.items()}
+    odd_after_code = {c: _is_rewritten("after_code", plan) for c, plan in own.items()}
+    is_coded = {c: _is_better("own_rest", "digits", plan) for c, plan in own.items()}
+    stripped = {region: _without_prefix("national", plan) for region, plan in plans.items()}
+    is_rewritten = {region: _is_rewritten("national", plan) for region, plan in plans.items()}
+    fits = {region: _is_possible_length("stripped", plan) for region, plan in plans.items()}
+    is_valid = {code: _is_valid("number", int(code)) for code in main}
     # One step a CTE: a column that refers to another of its own select would repeat it whole.
     return f"""
     with coded as (
-        select *, {by_region("country", codes_of_countries)} as own_code from phone_parts
+        select *, {_switch("country", own_code)} as own_code from phone_parts
     ),
     recoded as (
         -- The number may start with the calling code of its country though no prefix says so.
@@ -190,137 +161,153 @@ def _settle_sql(countries: list[str], codes: list[str]) -> str:
                 then substr(digits, length(own_code) + 1) end as after_code,
         from coded
     ),
-    shortened as (select *, {by_region("country", after_code)} as own_rest from recoded),
+    shortened as (
+        select
+            *,
+            {_switch("country", after_code)} as own_rest,
+            coalesce({_switch("country", odd_after_code)}, false) as is_odd,
+        from recoded
+    ),
     judged as (
-        select *, coalesce({by_region("country", better)}, false) as has_own_code from shortened
+        select *, coalesce({_switch("country", is_coded)}, false) as is_coded from shortened
     ),
     located as (
         select
             phone,
             country,
             coalesce(code, own_code) as code,
-            case when is_international then rest when has_own_code then own_rest else digits end
+            case when is_international then rest when is_coded then own_rest else digits end
                 as national,
             case
-                when is_international then {by_region("code", main)}
-                when has_own_code then {by_region("own_code", main)}
+                when is_international then {_switch("code", main_region)}
+                when is_coded then {_switch("own_code", main_region)}
                 else country
             end as region,
             is_international,
-            coalesce({by_region("country", own_odd)}, false) as is_odd,
+            is_odd,
         from judged
     ),
     stripped as (
         select
-            *,
-            {by_region("region", stripped)} as stripped,
+            * exclude (is_odd),
+            {_switch("region", stripped)} as stripped,
             is_odd
                 or national is null
                 or (is_international and region is null)
-                or coalesce({by_region("region", odd)}, false) as is_rewritten,
+                or coalesce({_switch("region", is_rewritten)}, false) as is_odd,
         from located
     ),
     numbers as (
         select
-            phone,
-            country,
-            code,
-            case when {by_region("region", fits)} then stripped else national end as nsn,
-            is_rewritten as is_odd,
+            *,
+            case when {_switch("region", fits)} then stripped else national end as number,
         from stripped
     )
     select
         phone,
         country,
-        case when not is_odd and {by_region("code", valid)} then '+' || code || nsn end
+        case when not is_odd and {_switch("code", is_valid)} then '+' || code || number end
             as phone_e164,
         is_odd,
     from numbers"""
+
+
+def _switch(subject: str, branches: dict[str, str]) -> str:
+    whens = " ".join(f"when {_text(value)} then {sql}" for value, sql in branches.items())
+    return f"case {subject} {whens} end" if branches else "null"
+
+
+def _metadata(region: str) -> PhoneMetadata:
+    return PhoneMetadata.metadata_for_region(region)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _start(pattern: str) -> str:
+    return _text(f"^(?:{pattern})")
 
 
 def _matches(digits: str, pattern: str | None) -> str:
     return f"regexp_full_match({digits}, {_text(pattern)})" if pattern else "false"
 
 
-def _prefix_pattern(metadata: PhoneMetadata) -> str:
-    return _text(f"^(?:{metadata.national_prefix_for_parsing})")
+def _length_in(digits: str, lengths: Iterable[int]) -> str:
+    return f"length({digits}) in ({', '.join(map(str, lengths)) or '-1'})"
 
 
-def _without_prefix(digits: str, metadata: PhoneMetadata) -> str:
+# What follows are the library's rules, each as SQL over a column of digits.
+
+
+def _without_prefix(digits: str, plan: PhoneMetadata) -> str:
     """Take a national prefix off, unless that would spoil a number that is fine with it."""
-    if not metadata.national_prefix_for_parsing:
+    if not plan.national_prefix_for_parsing:
         return digits
-    general = metadata.general_desc.national_number_pattern
-    rest = f"substr({digits}, length(regexp_extract({digits}, {_prefix_pattern(metadata)})) + 1)"
-    return (
-        f"case when {_matches(digits, general)} and not {_matches(rest, general)} "
-        f"then {digits} else {rest} end"
-    )
+    general = plan.general_desc.national_number_pattern
+    prefix = f"regexp_extract({digits}, {_start(plan.national_prefix_for_parsing)})"
+    rest = f"substr({digits}, length({prefix}) + 1)"
+    spoils = f"{_matches(digits, general)} and not {_matches(rest, general)}"
+    return f"case when {spoils} then {digits} else {rest} end"
 
 
-def _is_rewritten(digits: str, metadata: PhoneMetadata) -> str:
-    """Whether the national prefix is one of those that make the library rewrite the number."""
-    if not metadata.national_prefix_for_parsing or not metadata.national_prefix_transform_rule:
+def _is_rewritten(digits: str, plan: PhoneMetadata) -> str:
+    """Whether the national prefix is of those with which the number is put together anew."""
+    if not plan.national_prefix_for_parsing or not plan.national_prefix_transform_rule:
         return "false"
-    pattern = _prefix_pattern(metadata)
-    groups = pattern.count("(") - pattern.count("(?")
-    return f"regexp_extract({digits}, {pattern}, {groups}) <> ''"
+    prefix = plan.national_prefix_for_parsing
+    groups = prefix.count("(") - prefix.count("(?")
+    return f"regexp_extract({digits}, {_start(prefix)}, {groups}) <> ''"
 
 
-def _is_better_without_code(digits: str, rest: str, metadata: PhoneMetadata) -> str:
-    general = metadata.general_desc
+def _is_better(shorter: str, digits: str, plan: PhoneMetadata) -> str:
+    """Whether a number reads better without the calling code it begins with."""
+    general = plan.general_desc
     pattern = general.national_number_pattern
+    is_local = _length_in(digits, general.possible_length_local_only)
     return (
-        f"({rest} is not null and ("
-        f"(not {_matches(digits, pattern)} and {_matches(rest, pattern)})"
-        f" or (length({digits}) > {general.possible_length[-1]}"
-        f" and length({digits}) not in ({_numbers(general.possible_length_local_only)}))))"
+        f"{shorter} is not null and ("
+        f"(not {_matches(digits, pattern)} and {_matches(shorter, pattern)})"
+        f" or (length({digits}) > {general.possible_length[-1]} and not {is_local}))"
     )
 
 
-def _is_possible_length(digits: str, metadata: PhoneMetadata) -> str:
-    general = metadata.general_desc
-    lengths = general.possible_length
+def _is_possible_length(digits: str, plan: PhoneMetadata) -> str:
+    general = plan.general_desc
     return (
-        f"(length({digits}) not in ({_numbers(general.possible_length_local_only)}) and "
-        f"(length({digits}) in ({_numbers(lengths)}) or length({digits}) > {lengths[-1]}))"
+        f"not {_length_in(digits, general.possible_length_local_only)} and "
+        f"({_length_in(digits, general.possible_length)} "
+        f"or length({digits}) > {general.possible_length[-1]})"
     )
 
 
-def _numbers(values: Iterable[int]) -> str:
-    return ", ".join(map(str, values)) or "-1"
-
-
-def _is_valid(nsn: str, code: int) -> str:
-    """Whether a national number is valid in the first region of the calling code that claims it."""
+def _is_valid(number: str, code: int) -> str:
+    """Whether a number is valid in the first region of its calling code that claims it."""
     regions = COUNTRY_CODE_TO_REGION_CODE[code]
     branches = []
-    for region in regions:
-        metadata = _metadata(region)
-        claims = metadata.leading_digits if len(regions) > 1 else None
-        has_type = _has_type(nsn, metadata)
-        if claims:
-            branches.append(
-                f"when regexp_matches({nsn}, {_text(f'^(?:{claims})')}) then {has_type}"
-            )
+    for plan in map(_metadata, regions):
+        is_valid = _has_type(number, plan)
+        if plan.leading_digits and len(regions) > 1:
+            claimed = f"regexp_matches({number}, {_start(plan.leading_digits)})"
+            branches.append(f"when {claimed} then {is_valid}")
         else:
-            branches.append(f"when {has_type} then true")
+            branches.append(f"when {is_valid} then true")
     return f"case {' '.join(branches)} else false end"
 
 
-def _has_type(nsn: str, metadata: PhoneMetadata) -> str:
+def _has_type(number: str, plan: PhoneMetadata) -> str:
+    """Whether the pattern of a mobile number, or of any other type, fits."""
     by_lengths: dict[tuple[int, ...], list[str]] = {}
     for name in _TYPES:
-        desc = getattr(metadata, name)
+        desc = getattr(plan, name)
         if desc is not None and desc.national_number_pattern:
-            by_lengths.setdefault(tuple(desc.possible_length), []).append(
-                desc.national_number_pattern
-            )
-    types = " or ".join(
-        (f"length({nsn}) in ({_numbers(lengths)}) and " if lengths else "")
-        + _matches(nsn, "|".join(f"(?:{pattern})" for pattern in patterns))
+            lengths = tuple(desc.possible_length) or tuple(plan.general_desc.possible_length)
+            by_lengths.setdefault(lengths, []).append(f"(?:{desc.national_number_pattern})")
+    types = [
+        f"{_length_in(number, lengths)} and {_matches(number, '|'.join(patterns))}"
         for lengths, patterns in by_lengths.items()
-    )
-    general = metadata.general_desc
-    fits = f"length({nsn}) in ({_numbers(general.possible_length)})"
-    return f"({fits} and {_matches(nsn, general.national_number_pattern)} and ({types or 'false'}))"
+    ]
+    general = plan.general_desc
+    fits = _length_in(number, general.possible_length)
+    pattern = _matches(number, general.national_number_pattern)
+    return f"({fits} and {pattern} and ({' or '.join(types) or 'false'}))"

@@ -122,16 +122,17 @@ def typed(column: Column, source_type: str) -> str:
         if column.values:
             return f"lower({text})"
         return f"upper({text})" if column.upper else text
+    # Shop systems put a space before the offset, which the cast does not take.
+    moment = f"try_cast(replace(replace({text}, ' +', '+'), ' -', '-') as timestamptz)"
     if kind == "timestamp":
         if is_time:
             return f"try_cast({value} as timestamp)"
-        return f"cast(try_cast({text} as timestamptz) as timestamp)"
+        return f"cast({moment} as timestamp)"
     if kind == "date":
         if is_time:
             return f"try_cast({value} as date)"
         # A cast to date alone would take anything that begins with one.
-        is_moment = f"try_cast({text} as timestamptz) is not null"
-        return f"case when {is_moment} then try_cast({text} as date) end"
+        return f"case when {moment} is not null then try_cast({text} as date) end"
     if kind == "boolean":
         return value if source_type == "BOOLEAN" else f"try_cast({text} as boolean)"
     number = value if is_number else text
@@ -219,7 +220,7 @@ def reject_rows(table: Table, source: Source) -> str:
     `faults` has _file, _row, fault, customer_id, phone_e164; temp table `file_names` _file, name.
     """
     have = [column.name for column in table.file_columns if column.name in source.types]
-    record = ", ".join(f"'{name}': raw_{name}" for name in have)
+    record = ", ".join(f"'{name}': cast(raw_{name} as varchar)" for name in have)
     told = faults(table)
     names = " ".join(f"when {f.number} then {sql_text(', '.join(f.columns))}" for f in told)
     reasons = " ".join(f"when {f.number} then {sql_text(f.reason)}" for f in told)
@@ -238,7 +239,7 @@ def reject_rows(table: Table, source: Source) -> str:
         case fault {reasons} end,
         faults.customer_id,
         faults.phone_e164,
-        to_json({{{record}}})
+        json_merge_patch('{{}}', to_json({{{record}}}))  -- leaves out what is null
     from ({source.relation})
     inner join faults using (_file, _row)
     inner join file_names using (_file)"""
