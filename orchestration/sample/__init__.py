@@ -67,9 +67,9 @@ def generate(
 
     Out: every table of the raw contract, large ones as `<table>/part-*.parquet` with the dirty
     rows in `<table>/late.csv`, small ones as `<table>.csv`; and truth.json, which defines each of
-    its lists. The newest order is of the day before `as_of`, other events run two days past it. A
-    sample that stands in `out` is replaced at the very end. `progress` hears of each step in a few
-    words.
+    its lists. Some events, and one order, lie at or after 00:00 of `as_of`: they must not count.
+    A sample that stands in `out` is replaced at the very end. `progress` hears of each step in a
+    few words.
 
     Raises `UserError` when `out` holds anything but a sample or cannot be written, or a number
     makes no sense.

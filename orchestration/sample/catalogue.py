@@ -101,8 +101,8 @@ def campaigns(start: date, as_of: date) -> Iterator[Row]:
 
 
 def calendar(start: date, as_of: date) -> Iterator[Row]:
-    """Each day of the window and whether the shop runs a sale."""
-    for number in range((as_of - start).days):
+    """Each day up to the as-of date and whether the shop runs a sale."""
+    for number in range((as_of - start).days + 1):
         yield {"day": number, "is_sale": brand.is_sale(start + timedelta(days=number))}
 
 

@@ -102,61 +102,61 @@ GOOD_ROW = {
 # Table, what is wrong, and the words that make it so. Unreadable consent names {vip} or
 # {vip_phone}.
 FLAWS = (
-    ("customers", "unparsable_value", {"created_at": "some time in spring"}),
-    ("customers", "missing_key", {"customer_id": ""}),
-    ("products", "unparsable_value", {"list_price": "on request"}),
-    ("products", "negative_amount", {"unit_cost": "-5.00"}),
-    ("orders", "unparsable_value", {"ordered_at": "2026-02-30 10:00"}),
-    ("orders", "missing_key", {"order_id": ""}),
-    ("orders", "currency_without_rate", {"currency": "XXX"}),
-    ("orders", "unknown_value", {"status": "teleported"}),
+    ("customers", "unparsable", {"created_at": "some time in spring"}),
+    ("customers", "missing", {"customer_id": ""}),
+    ("products", "unparsable", {"list_price": "on request"}),
+    ("products", "out_of_range", {"unit_cost": "-5.00"}),
+    ("orders", "unparsable", {"ordered_at": "2026-02-30 10:00"}),
+    ("orders", "missing", {"order_id": ""}),
+    ("orders", "no_rate", {"currency": "XXX"}),
+    ("orders", "not_allowed", {"status": "teleported"}),
     ("orders", "orphan", {"customer_id": "nobody-{i}"}),
-    ("orders", "negative_amount", {"shipping_cost": "-3.50"}),
-    ("order_lines", "unparsable_value", {"quantity": "two"}),
-    ("order_lines", "unparsable_value", {"unit_price": "12,5O"}),
-    ("order_lines", "missing_key", {"order_line_id": ""}),
-    ("order_lines", "negative_amount", {"unit_price": "-19.00"}),
-    ("order_lines", "not_positive", {"quantity": "0"}),
+    ("orders", "out_of_range", {"shipping_cost": "-3.50"}),
+    ("order_lines", "unparsable", {"quantity": "two"}),
+    ("order_lines", "unparsable", {"unit_price": "12,5O"}),
+    ("order_lines", "missing", {"order_line_id": ""}),
+    ("order_lines", "out_of_range", {"unit_price": "-19.00"}),
+    ("order_lines", "out_of_range", {"quantity": "0"}),
     ("order_lines", "orphan", {"order_id": "no-order-{i}"}),
-    ("returns", "unparsable_value", {"returned_at": "32.13.2025"}),
-    ("returns", "missing_key", {"return_id": ""}),
-    ("returns", "negative_amount", {"refund_amount": "-20.00"}),
+    ("returns", "unparsable", {"returned_at": "32.13.2025"}),
+    ("returns", "missing", {"return_id": ""}),
+    ("returns", "out_of_range", {"refund_amount": "-20.00"}),
     ("returns", "orphan", {"order_id": "no-order-{i}"}),
-    ("fx_rates", "unparsable_value", {"currency": "Z{i}", "rate_to_reporting": "n/a"}),
-    ("fx_rates", "not_positive", {"currency": "Z{i}", "rate_to_reporting": "0"}),
-    ("consent_events", "missing_key", {"consent_event_id": "", "customer_id": "nobody-{i}"}),
+    ("fx_rates", "unparsable", {"currency": "Z{i}", "rate_to_reporting": "n/a"}),
+    ("fx_rates", "out_of_range", {"currency": "Z{i}", "rate_to_reporting": "0"}),
+    ("consent_events", "missing", {"consent_event_id": "", "customer_id": "nobody-{i}"}),
     (
         "consent_events",
-        "unparsable_value",
+        "unparsable",
         {"customer_id": "{vip}", "occurred_at": "last Tuesday"},
     ),
     (
         "consent_events",
-        "unparsable_value",
+        "unparsable",
         {"phone": "{vip_phone}", "occurred_at": "00/00/0000"},
     ),
-    ("consent_events", "unknown_value", {"customer_id": "{vip}", "action": "please no more"}),
-    ("campaigns", "unparsable_value", {"starts_at": "Q3"}),
-    ("campaigns", "missing_key", {"campaign_id": ""}),
-    ("sms_messages", "unknown_value", {"status": "lost"}),
+    ("consent_events", "not_allowed", {"customer_id": "{vip}", "action": "please no more"}),
+    ("campaigns", "unparsable", {"starts_at": "Q3"}),
+    ("campaigns", "missing", {"campaign_id": ""}),
+    ("sms_messages", "not_allowed", {"status": "lost"}),
     ("sms_messages", "orphan", {"customer_id": "nobody-{i}"}),
-    ("sms_events", "unknown_value", {"customer_id": "nobody-{i}", "event_type": "smile"}),
-    ("sms_events", "unparsable_value", {"customer_id": "nobody-{i}", "occurred_at": "noon"}),
-    ("channel_touches", "unknown_value", {"channel": "fax"}),
-    ("site_events", "unknown_value", {"event_type": "daydream"}),
-    ("site_events", "unparsable_value", {"duration_seconds": "long"}),
-    ("inventory_events", "unknown_value", {"event_type": "stolen"}),
-    ("subscriptions", "unknown_value", {"status": "undecided"}),
+    ("sms_events", "not_allowed", {"customer_id": "nobody-{i}", "event_type": "smile"}),
+    ("sms_events", "unparsable", {"customer_id": "nobody-{i}", "occurred_at": "noon"}),
+    ("channel_touches", "not_allowed", {"channel": "fax"}),
+    ("site_events", "not_allowed", {"event_type": "daydream"}),
+    ("site_events", "unparsable", {"duration_seconds": "long"}),
+    ("inventory_events", "not_allowed", {"event_type": "stolen"}),
+    ("subscriptions", "not_allowed", {"status": "undecided"}),
     ("support_tickets", "out_of_range", {"csat": "9"}),
-    ("support_tickets", "unparsable_value", {"handle_minutes": "ages"}),
-    ("service_incidents", "unknown_value", {"severity": "epic"}),
+    ("support_tickets", "unparsable", {"handle_minutes": "ages"}),
+    ("service_incidents", "not_allowed", {"severity": "epic"}),
     ("surveys", "out_of_range", {"score": "11"}),
     ("loyalty_accounts", "orphan", {"customer_id": "nobody-{i}"}),
-    ("benefit_redemptions", "missing_value", {"benefit_id": ""}),
-    ("suppressions", "unparsable_value", {"customer_id": "{vip}", "from_at": "see e-mail"}),
+    ("benefit_redemptions", "missing", {"benefit_id": ""}),
+    ("suppressions", "unparsable", {"customer_id": "{vip}", "from_at": "see e-mail"}),
 )
 
-# One key, two stories: both rows are written. They carry no money and no consent.
+# One key, two stories: the first row is good, the second dirty. Neither carries money or consent.
 CONFLICTS = (
     ("customers", {"first_name": "Alex"}, {"first_name": "Sam"}),
     ("products", {"list_price": "80"}, {"list_price": "90"}),
@@ -169,7 +169,7 @@ CONFLICTS = (
 
 @dataclass(frozen=True)
 class DirtyRow:
-    """One row as text. `reason` is None for the good row that dirty ones hang on."""
+    """One row as text. `reason` is None for a good row that dirty ones hang on."""
 
     table: str
     reason: str | None
@@ -180,7 +180,7 @@ class DirtyRow:
 def dirty_rows(
     copies: int, yesterday: str, customer: str, vips: Iterator[tuple[str, str]]
 ) -> Iterator[DirtyRow]:
-    """Yield `copies` rows of each flaw and two rows of each conflict.
+    """Yield `copies` rows of each flaw and as many pairs of rows of each conflict.
 
     `customer` is a customer_id about whom harmless rows speak; `vips` yields (customer_id, phone in
     E.164) of people whose consent may become unreadable: flaws that name one stop when it runs dry.
@@ -201,9 +201,9 @@ def dirty_rows(
     for table, *stories in CONFLICTS:
         for _ in range(copies):
             number += 1
-            for story in stories:
-                words = {"i": number, "yesterday": yesterday, "customer": customer}
-                yield DirtyRow(table, "duplicate_key", _filled(table, story, **words))
+            words = {"i": number, "yesterday": yesterday, "customer": customer}
+            for reason, story in zip((None, "duplicate_key"), stories, strict=True):
+                yield DirtyRow(table, reason, _filled(table, story, **words))
 
 
 def _filled(table: str, changes: dict[str, str], **words: object) -> dict[str, str]:

@@ -178,7 +178,8 @@ DEFINITIONS = {
     "shared_phone": "the phone stands on more accounts than the policy allows",
     "consent_unreadable": "a row about the contact's consent or suppression cannot be read",
     "rising_stars": "spent more in each of the last six whole months than in the one before",
-    "dirty_rows": "rows that do not fit the contract; every row of a duplicate key is counted",
+    "dirty_rows": "rows that do not fit the contract; of two with one key the second. Accounts "
+    "named Z... come of such pairs: they did nothing and stand in no list here",
     "exact_duplicates": "rows repeated to the letter in the same file",
     "totals": "before the as-of date, in the reporting currency; refunds of everybody and nobody",
     "campaigns": "early access with a holdout of its own. effect_per_customer: net revenue before "

@@ -204,7 +204,7 @@ from (
     inner join who using (n)
     where
         not basket.is_guest
-        and rest(roll(dice('ticket', basket.order_id), 0)) < who.ticket_share
+        and rest(roll(basket.throw, 2)) < who.ticket_share
 )
 where is_kept(opened_at);
 

@@ -22,7 +22,7 @@ left join rate
 insert into flow
 select case when not is_guest then n end, ordered_at::date, amount, false
 from valued
-where status is distinct from 'cancelled';
+where status is distinct from 'cancelled' and ordered_at < getvariable('as_of');
 
 insert into flow
 select

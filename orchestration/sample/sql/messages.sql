@@ -126,7 +126,7 @@ from (
     from texts
 );
 
--- The first message id of the customer before a stop or a complaint: what they answered to.
+-- What came of the texts.
 create or replace table sms_events as
 with
 
@@ -149,48 +149,33 @@ reactions as (
 
 ),
 
--- Each stop by keyword is a consent event too, at the same moment.
-stops as (
+answers as (
 
-    select
-        leavers.n,
-        0 as k,
-        7 as l,
-        name_of('M', leavers.n) || '-' || texts.letter || texts.k as message_id,
-        'opt_out' as event_type,
-        leavers.opt_out_at as occurred_at
-    from (
-        select n, opt_out_at from who
-        where
-            n between getvariable('first_n') and getvariable('last_n')
-            and opt_out_at is not null
-    ) as leavers
-    asof join texts
-        on leavers.n = texts.n
-        and leavers.opt_out_at > texts.sent_at
+    select n, 'opt_out' as event_type, opt_out_at as occurred_at from who
+    where opt_out_at is not null
+    union all
+    select n, 'complaint', suppressed_at from who
+    where suppressed_at is not null and suppression_reason = 'complaint'
 
 ),
 
--- Whoever complains is suppressed from that moment.
-complaints as (
+-- Stops and complaints answer the last text before them. Each stop is a consent event too, each
+-- complaint a suppression, at the same moment.
+answered as (
 
     select
-        who.n,
+        answers.n,
         0 as k,
-        8 as l,
-        name_of('M', who.n) || '-' || texts.letter || texts.k as message_id,
-        'complaint' as event_type,
-        who.suppressed_at as occurred_at
-    from (
-        select n, suppressed_at from who
-        where
-            n between getvariable('first_n') and getvariable('last_n')
-            and suppressed_at is not null
-            and suppression_reason = 'complaint'
-    ) as who
-    asof join texts
-        on who.n = texts.n
-        and who.suppressed_at > texts.sent_at
+        case answers.event_type when 'opt_out' then 7 else 8 end as l,
+        arg_max(name_of('M', texts.n) || '-' || texts.letter || texts.k, texts.sent_at)
+            as message_id,
+        answers.event_type,
+        answers.occurred_at
+    from answers
+    inner join texts
+        on answers.n = texts.n
+        and answers.occurred_at > texts.sent_at
+    group by answers.n, answers.event_type, answers.occurred_at
 
 )
 
@@ -207,9 +192,7 @@ from (
     select * from reactions
     where event_type is not null
     union all
-    select * from stops
-    union all
-    select * from complaints
+    select * from answered
 )
 where is_kept(occurred_at);
 

@@ -152,16 +152,21 @@ rising as (
 
 ),
 
+-- Once well inside the window; whoever is a cent short again in the first moment that does not count.
 on_the_line as (
 
     select
-        n,
-        0 as k,
+        buyers.n,
+        orders.k::integer as k,
         'on_the_line' as kind,
-        getvariable('as_of') - interval 100 day + interval 18 hour as ordered_at,
+        case orders.k
+            when 0 then getvariable('as_of') - interval 100 day + interval 18 hour
+            else getvariable('as_of')
+        end as ordered_at,
         null::varchar as campaign_id
     from buyers
-    where name = 'on_the_line'
+    inner join range(2) as orders(k) on orders.k <= buyers.n - 17
+    where buyers.name = 'on_the_line'
 
 ),
 
@@ -194,7 +199,9 @@ from (
     union all
     select * from caused
 )
-where ordered_at < getvariable('as_of') and ordered_at >= getvariable('start');
+where
+    ordered_at >= getvariable('start')
+    and (ordered_at < getvariable('as_of') or kind = 'on_the_line');
 
 create or replace table chosen as
 with
@@ -342,7 +349,8 @@ totals as (
 
 ),
 
--- The last early-access text before the order: attribution, earned or not.
+-- Attribution, earned or not: orders in the five days after an early-access text. The text is of the
+-- same month, because it goes out on the second Tuesday.
 touched as (
 
     select
@@ -350,14 +358,14 @@ touched as (
         moment.k,
         campaign_texts.campaign_id
     from moment
-    asof join (
-        select n, sent_at, campaign_id from campaign_texts
-        where kind_number = 1 and status = 'delivered'
-    ) as campaign_texts
+    inner join campaign_texts
         on moment.n = campaign_texts.n
-        and moment.ordered_at >= campaign_texts.sent_at
+        and date_trunc('month', moment.ordered_at) = date_trunc('month', campaign_texts.sent_at)
     where
-        moment.kind = 'usual'
+        campaign_texts.kind_number = 1
+        and campaign_texts.status = 'delivered'
+        and moment.kind = 'usual'
+        and moment.ordered_at >= campaign_texts.sent_at
         and moment.ordered_at < campaign_texts.sent_at + interval 5 day
         and roll(moment.throw, 3) < 0.5
 
