@@ -1,4 +1,4 @@
-"""`make bench`: how long a night takes, what memory it needs, which step takes it, by size of brand.
+"""`make bench`: how long a night takes, what memory it needs and which step takes it, by size.
 
 Runs the program as its users do, one process after another; peak memory is that of the process and
 all its children together. Nothing is asserted: the figures go into the README.
