@@ -1,0 +1,90 @@
+-- Failure means tiers that cannot be climbed: ranks are 1 to n, one name each, thresholds rising.
+with
+
+versions as (
+
+    select * from {{ ref("policy_versions") }}
+
+),
+
+rules as (
+
+    select * from {{ ref("tier_rules") }}
+
+),
+
+ranks as (
+
+    select
+        policy_version,
+        tier_rank,
+        min(tier) as tier,
+        count(distinct tier) as names_of_rank
+    from rules
+    group by policy_version, tier_rank
+
+),
+
+placed_ranks as (
+
+    select
+        *,
+        row_number() over (partition by policy_version order by tier_rank) as place,
+        count(*) over (partition by policy_version, tier) as ranks_of_name
+    from ranks
+
+),
+
+thresholds as (
+
+    select
+        policy_version,
+        metric,
+        rule,
+        tier,
+        tier_rank,
+        threshold,
+        lag(threshold, 1, 0) over (
+            partition by policy_version, metric, rule
+            order by tier_rank
+        ) as threshold_below
+    from rules
+
+),
+
+faults as (
+
+    select
+        versions.policy_version,
+        cast(null as {{ dbt.type_string() }}) as tier,
+        'the version has no tiers' as fault
+    from versions
+    left join ranks on versions.policy_version = ranks.policy_version
+    where ranks.policy_version is null
+
+    union all
+
+    select
+        policy_version,
+        tier,
+        case
+            when names_of_rank > 1 then 'shares its rank with another tier'
+            when ranks_of_name > 1 then 'has more than one rank'
+            else 'leaves a rank out below it: ranks are 1, 2, 3'
+        end as fault
+    from placed_ranks
+    where names_of_rank > 1 or ranks_of_name > 1 or tier_rank is null or tier_rank <> place
+
+    union all
+
+    select
+        policy_version,
+        tier,
+        'its threshold is not above that of the tier below, or of nothing' as fault
+    from thresholds
+    where threshold is null or threshold <= threshold_below
+
+)
+
+select *
+from faults

@@ -1,0 +1,247 @@
+"""The policy as written passes its checks, and each check names the row that contradicts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from conventions import Project
+
+pytestmark = pytest.mark.xdist_group("dbt_project")
+
+CHECKS = "tests/dbt/singular"
+
+
+@pytest.fixture
+def policy(project: Project, project_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The policy's seeds, typed as dbt types them."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("create schema policy; use policy")
+        for seed in project:
+            if seed.kind == "seed" and seed.schema == "policy":
+                columns = [f"{name} {column.data_type}" for name, column in seed.columns.items()]
+                connection.execute(f"create table {seed.name} ({', '.join(columns)})")
+                connection.execute(f"copy {seed.name} from '{project_dir / seed.path}' (header)")
+        yield connection
+
+
+def faults(policy: duckdb.DuckDBPyConnection, compiled_dir: Path, check: str) -> list[str]:
+    """What a check finds, each row as one text."""
+    sql = (compiled_dir / "compiled" / "vip_sms" / CHECKS / f"{check}.sql").read_text()
+    return [" ".join(str(cell) for cell in row) for row in policy.execute(sql).fetchall()]
+
+
+def test_the_written_policy_is_sound(
+    policy: duckdb.DuckDBPyConnection, compiled_dir: Path, project_dir: Path
+) -> None:
+    checks = [path.stem for path in (project_dir / CHECKS).glob("policy_*.sql")]
+    assert len(checks) == 7
+    for check in checks:
+        assert faults(policy, compiled_dir, check) == []
+
+
+NEXT_VERSION = (
+    "update policy_versions set effective_to = '2026-07-01';"
+    "insert into policy_versions select * replace ('2026.2' as policy_version, "
+    "date '2026-07-01' as effective_from, null as effective_to, date '2026-06-01' as approved_on) "
+    "from policy_versions;"
+)
+
+
+def test_a_second_version_may_follow_the_first(
+    policy: duckdb.DuckDBPyConnection, compiled_dir: Path
+) -> None:
+    policy.execute(NEXT_VERSION)
+    assert faults(policy, compiled_dir, "policy_versions_follow_one_another") == []
+    assert faults(policy, compiled_dir, "policy_versions_are_approved") == []
+
+
+VERSIONS = "policy_versions_follow_one_another"
+APPROVAL = "policy_versions_are_approved"
+LADDER = "policy_tiers_form_a_ladder"
+BENEFITS = "policy_tiers_add_benefits"
+HOLDOUTS = "policy_holdouts_are_sound"
+REASONS = "policy_decision_reasons_are_in_order"
+PARAMETERS = "policy_parameters_are_complete"
+
+CONTRADICTIONS = [
+    # (check, change of the sound policy, what names the row, what names the fault)
+    (VERSIONS, "update policy_versions set effective_from = null", "2026.1", "no first day"),
+    (VERSIONS, "update policy_versions set effective_to = effective_from", "2026.1", "ends before"),
+    (VERSIONS, "update policy_versions set grace_months = -1", "2026.1", "no grace"),
+    (
+        VERSIONS,
+        "update policy_versions set effective_to = '2027-01-01'",
+        "2026.1",
+        "no version follows",
+    ),
+    (
+        VERSIONS,
+        NEXT_VERSION + "update policy_versions set effective_to = null",
+        "2026.1",
+        "still rules",
+    ),
+    (
+        VERSIONS,
+        NEXT_VERSION + "update policy_versions set effective_from = '2026-06-30' "
+        "where policy_version = '2026.2'",
+        "2026.1",
+        "still rules",
+    ),
+    (
+        VERSIONS,
+        NEXT_VERSION + "update policy_versions set effective_from = '2026-07-02' "
+        "where policy_version = '2026.2'",
+        "2026.1",
+        "leaves days",
+    ),
+    (APPROVAL, "update policy_versions set owner = ' '", "2026.1", "no owner"),
+    (APPROVAL, "update policy_versions set approver = null", "2026.1", "no approver"),
+    (APPROVAL, "update policy_versions set approved_on = null", "2026.1", "no day of approval"),
+    (APPROVAL, "update policy_versions set review_on = approved_on", "2026.1", "looked at again"),
+    (
+        APPROVAL,
+        NEXT_VERSION + "update policy_versions set approved_on = '2026-07-02' "
+        "where policy_version = '2026.2'",
+        "2026.2",
+        "after it came into force",
+    ),
+    (LADDER, "delete from tier_rules", "2026.1", "no tiers"),
+    (
+        LADDER,
+        "update tier_rules set tier_rank = 4 where tier = 'platinum'",
+        "platinum",
+        "leaves a rank",
+    ),
+    (
+        LADDER,
+        "update tier_rules set tier_rank = 0 where tier = 'silver'",
+        "silver",
+        "leaves a rank",
+    ),
+    (
+        LADDER,
+        "insert into tier_rules select * replace ('ruby' as tier, 'orders_12m' as metric) "
+        "from tier_rules where tier = 'gold'",
+        "gold",
+        "shares its rank",
+    ),
+    (
+        LADDER,
+        "insert into tier_rules select * replace (4 as tier_rank, 20000 as threshold) "
+        "from tier_rules where tier = 'platinum'",
+        "platinum",
+        "more than one rank",
+    ),
+    (
+        LADDER,
+        "update tier_rules set threshold = 5000 where tier = 'platinum'",
+        "platinum",
+        "threshold",
+    ),
+    (LADDER, "update tier_rules set threshold = 0 where tier = 'silver'", "silver", "threshold"),
+    (LADDER, "update tier_rules set threshold = null where tier = 'silver'", "silver", "threshold"),
+    (BENEFITS, "delete from tier_benefits where tier = 'silver'", "silver", "adds no benefit"),
+    (
+        BENEFITS,
+        "delete from tier_benefits where tier = 'gold';"
+        "insert into tier_benefits select * replace ('gold' as tier) "
+        "from tier_benefits where tier = 'silver'",
+        "gold",
+        "adds no benefit",
+    ),
+    (
+        BENEFITS,
+        "update tier_benefits set tier = 'ruby' where benefit_id = 'gold_returns'",
+        "ruby",
+        "not",
+    ),
+    (HOLDOUTS, "update holdouts set share = 1", "global", "share"),
+    (HOLDOUTS, "update holdouts set share = -0.1", "global", "share"),
+    (HOLDOUTS, "update holdouts set share = null", "global", "share"),
+    (HOLDOUTS, "update holdouts set salt = ''", "global", "no salt"),
+    (HOLDOUTS, "update holdouts set effective_from = null", "global", "no first night"),
+    (HOLDOUTS, "update holdouts set effective_to = effective_from", "global", "ends before"),
+    (
+        HOLDOUTS,
+        "insert into holdouts select * replace (date '2026-07-01' as effective_from) from holdouts",
+        "2000-01-01",
+        "still draws",
+    ),
+    (
+        HOLDOUTS,
+        "insert into holdouts select * replace ('other' as experiment_id) from holdouts",
+        "vip-global-1",
+        "same salt",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set step = 11 where reason_code = 'member'",
+        "member",
+        "not its place",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set decision = 'maybe' where reason_code = 'no_phone'",
+        "no_phone",
+        "none of",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set is_legal = null where step = 8",
+        "phone_already",
+        "of law",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set is_legal = false where reason_code = 'suppressed'",
+        "suppressed",
+        "before a reason of law",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set decision = 'holdout' where reason_code = 'opted_out'",
+        "opted_out",
+        "only exclude",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set decision = 'member' where reason_code = 'global_holdout'",
+        "global_holdout",
+        "last step",
+    ),
+    (
+        REASONS,
+        "update decision_reasons set decision = 'excluded' where reason_code = 'member'",
+        "member",
+        "last step",
+    ),
+    (
+        PARAMETERS,
+        "delete from policy_parameters where parameter = 'default_cost_rate'",
+        "default_cost_rate",
+        "not in the policy",
+    ),
+    (
+        PARAMETERS,
+        "update policy_parameters set value = null where parameter = 'rfm_window_months'",
+        "rfm_window_months",
+        "no value",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "change", "row", "fault"), CONTRADICTIONS)
+def test_a_contradiction_is_named(
+    policy: duckdb.DuckDBPyConnection,
+    compiled_dir: Path,
+    check: str,
+    change: str,
+    row: str,
+    fault: str,
+) -> None:
+    policy.execute(change)
+    found = faults(policy, compiled_dir, check)
+    assert found and all(row in each and fault in each for each in found)

@@ -1,0 +1,24 @@
+"""The models' own unit tests, which lie beside them, run where nothing has been landed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from dbt_runs import create_raw_tables, run_dbt
+
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+
+@pytest.mark.slow
+def test_the_models_pass_their_unit_tests(settings: Settings) -> None:
+    with connect(settings) as connection:
+        create_raw_tables(connection)
+    # A unit test reads the types of its inputs from the warehouse: the tables must stand, empty.
+    run_dbt(
+        settings, "build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"
+    )
+    printed = run_dbt(settings, "test", "--select", "test_type:unit")
+    passed = re.search(r"PASS=(\d+)", printed)
+    assert passed and int(passed[1]) > 100

@@ -1,0 +1,43 @@
+"""dbt on a warehouse of a test's own: raw tables without a loader, any policy, any night."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+
+import duckdb
+
+from orchestration.contract import load_contract
+from orchestration.settings import PROJECT_DIR, Settings
+
+
+def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every table of the contract in schema `raw`, typed and empty."""
+    connection.execute("create schema if not exists raw")
+    for table in load_contract().values():
+        columns = ", ".join(f"{column.name} {column.data_type}" for column in table.columns)
+        connection.execute(f"create or replace table raw.{table.name} ({columns})")
+
+
+def run_dbt(settings: Settings, *arguments: str, as_of: date = date(2026, 7, 1)) -> str:
+    """Run dbt under `settings.home` as of a date; return what it printed, or fail with that."""
+    settings.paths.build.parent.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "orchestration.dbt_runner", *arguments],
+        cwd=PROJECT_DIR,
+        env={
+            **os.environ,
+            **settings.environment(),
+            "VIP_AS_OF_DATE": as_of.isoformat(),
+            "DBT_PROFILES_DIR": str(PROJECT_DIR),
+            "DBT_TARGET_PATH": str(settings.paths.dbt_target),
+            "DBT_LOG_PATH": str(settings.paths.dbt_target),
+            "DBT_VERSION_CHECK": "false",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
