@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any
 
@@ -43,9 +43,7 @@ def run_boundary(
     none, or nothing was landed in it.
     """
     suites = [(suite, suite.relation) for suite in load_suites() if suite.boundary == boundary]
-    with closing(_open(settings)) as connection:
-        source = _source(connection)
-        _prepare(connection, as_of_date, nights.usual_rows(settings, boundary, as_of_date, source))
+    with _warehouse(settings, boundary, as_of_date) as (connection, source):
         results = _judge(connection, suites)
         volumes = _volumes(connection, boundary)
         report = _load_report(connection) if boundary == "landing" else []
@@ -60,9 +58,7 @@ def gate_rows(rows: pa.Table, settings: Settings, as_of_date: date) -> list[Chec
     Raises `UserError` where there is no warehouse to hold them against.
     """
     suites = [(suite, "rows_to_send") for suite in load_suites() if suite.table == AUDIENCE]
-    with closing(_open(settings)) as connection:
-        source = _source(connection)
-        _prepare(connection, as_of_date, nights.usual_rows(settings, "gate", as_of_date, source))
+    with _warehouse(settings, "gate", as_of_date) as (connection, source):
         connection.register("rows_to_send", rows)
         results = _judge(connection, suites)
     nights.keep(settings, as_of_date, source, "push", "", results, {"rows": rows.num_rows}, [])
@@ -80,12 +76,33 @@ def binomial_quantile(probability: float, trials: int, share: float) -> int:
     return int(binom.ppf(probability, trials, share))
 
 
-def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _warehouse(
+    settings: Settings, boundary: Boundary, as_of_date: date
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """The warehouse, with what facts may use besides its tables; and whose data it holds."""
     if not settings.paths.warehouse.exists():
         raise UserError(
             f"nothing to judge: {settings.paths.home} holds no warehouse; run `vip nightly` first"
         )
-    return connect(settings, read_only=True)
+    with closing(connect(settings, read_only=True)) as connection:
+        source = _source(connection)
+        usual_rows = nights.usual_rows(settings, boundary, as_of_date, source)
+        connection.execute(f"set variable as_of_date = date '{as_of_date.isoformat()}'")
+        connection.execute(
+            "create temp table quality_history (relation varchar, median_rows double)"
+        )
+        for pair in usual_rows.items():
+            connection.execute("insert into quality_history values (?, ?)", pair)
+        name = binomial_quantile.__name__
+        connection.create_function(
+            name, binomial_quantile, ["DOUBLE", "BIGINT", "DOUBLE"], "BIGINT"
+        )
+        try:
+            yield connection, source
+        finally:
+            # It belongs to the file, not to the connection: another one would find it taken.
+            connection.remove_function(name)
 
 
 def _source(connection: duckdb.DuckDBPyConnection) -> str:
@@ -97,19 +114,6 @@ def _source(connection: duckdb.DuckDBPyConnection) -> str:
     if row is None:
         raise UserError("nothing to judge: nothing was landed yet; run `vip nightly` first")
     return "sample" if row[0] else "brand"
-
-
-def _prepare(
-    connection: duckdb.DuckDBPyConnection, as_of_date: date, usual_rows: dict[str, float]
-) -> None:
-    """What facts may use besides the tables: the date, the usual volumes, binomial quantiles."""
-    connection.execute(f"set variable as_of_date = date '{as_of_date.isoformat()}'")
-    connection.execute("create temp table quality_history (relation varchar, median_rows double)")
-    for relation, rows in usual_rows.items():
-        connection.execute("insert into quality_history values (?, ?)", [relation, rows])
-    connection.create_function(
-        "binomial_quantile", binomial_quantile, ["DOUBLE", "BIGINT", "DOUBLE"], "BIGINT"
-    )
 
 
 def _judge(
@@ -188,9 +192,10 @@ def _read(
             f"select count({column}), min({column}), max({column}) from {relation}"
         ).fetchone()
         nothing = meta.get("if_none", "nothing to judge")
-        observed = wording.figures(column, low, high) if judged else nothing
+        observed = wording.figures(kwargs, low, high) if judged else nothing
         expected = wording.bounds(kwargs, policy_parameters())
         rows = result.get("partial_unexpected_index_list") or []
+        rows = sorted(rows, key=lambda row: row[column], reverse="max_value" in kwargs)
     if "observed" in meta:
         (told,) = connection.execute(f"select {meta['observed']} from {relation}").fetchone()
         observed = told or observed

@@ -51,10 +51,13 @@ def figure(column: str, value: float) -> str:
     return text
 
 
-def figures(column: str, low: float, high: float) -> str:
-    """The range of a column, or its one value."""
+def figures(kwargs: dict[str, Any], low: float, high: float) -> str:
+    """The range found in a column, or the end of it that has a bound."""
+    column = kwargs["column"]
     if low == high:
         return figure(column, low)
+    if "min_value" not in kwargs:
+        return f"up to {figure(column, high)}"
     return f"{figure(column, low)} to {figure(column, high)}"
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from orchestration.contract import load_contract
@@ -135,6 +136,16 @@ class Brand:
         (suite,) = _suites_of(name)
         return self.judge(suite.boundary, as_of_date, only=name)[name]
 
+    def copy(self, settings: Settings) -> Brand:
+        """The same brand and its nights in another home."""
+        other = object.__new__(Brand)
+        other.settings = settings
+        for source in self.settings.paths.home.rglob("*.*"):
+            target = settings.paths.home / source.relative_to(self.settings.paths.home)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+        return other
+
 
 def _suites_of(name: str) -> list[Suite]:
     return [
@@ -154,13 +165,30 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Brand:
 @pytest.fixture
 def brand(_template: Brand, settings: Settings) -> Brand:
     """A brand that passes every check, in files of this test's own."""
-    copy = object.__new__(Brand)
-    copy.settings = settings
-    for name in ("warehouse", "build"):
-        target = getattr(settings.paths, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(getattr(_template.settings.paths, name).read_bytes())
-    return copy
+    return _template.copy(settings)
+
+
+@pytest.fixture(scope="session")
+def _judged_template(_template: Brand, tmp_path_factory: pytest.TempPathFactory) -> Brand:
+    home = tmp_path_factory.mktemp("judged")
+    judged = _template.copy(Settings(home=home / "var", raw_dir=home / "raw", _env_file=None))
+    for boundary in ("landing", "gate"):
+        judged.judge(boundary)
+    return judged
+
+
+@pytest.fixture
+def judged(_judged_template: Brand, settings: Settings) -> Brand:
+    """That brand when landing and gate were judged."""
+    return _judged_template.copy(settings)
+
+
+@pytest.fixture(scope="session")
+def rows(_template: Brand) -> pa.Table:
+    """The audience of that brand as a push would read it."""
+    with closing(connect(_template.settings, read_only=True)) as connection:
+        query = "from activation.sync_vip_audience order by customer_id"
+        return connection.execute(query).to_arrow_table()
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from orchestration.quality import gate_rows, nights, write_page
-from orchestration.quality.page import stages, verdict
+from orchestration.quality import gate_rows, write_page
 
 AS_OF = date(2026, 7, 1)
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -53,11 +52,10 @@ def stop(brand) -> None:
     )
 
 
-def test_the_page_needs_nothing_from_outside(brand):
-    stop(brand)
-    brand.judge("landing")
-    brand.judge("gate")
-    text = drawn(brand, dbt_results=[{"name": "<b>t</b>", "status": "pass", "failures": 0}])
+def test_the_page_needs_nothing_from_outside(judged):
+    stop(judged)
+    judged.judge("gate")
+    text = drawn(judged, dbt_results=[{"name": "<b>t</b>", "status": "pass", "failures": 0}])
     page = Page(text)
     assert not page.all("script")
     assert not page.all("img")
@@ -70,9 +68,8 @@ def test_the_page_needs_nothing_from_outside(brand):
     assert "<b>t</b>" not in text
 
 
-def test_the_page_can_be_read_by_a_screen_reader(brand):
-    brand.judge("landing")
-    page = Page(drawn(brand))
+def test_the_page_can_be_read_by_a_screen_reader(judged):
+    page = Page(drawn(judged))
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("title")) == len(page.all("h1")) == len(page.all("main")) == 1
     assert all("scope" in attributes for attributes in page.all("th"))
@@ -108,10 +105,8 @@ def test_colours_have_contrast(project_dir):
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (front, behind)
 
 
-def test_a_sound_night_is_cleared(brand):
-    brand.judge("landing")
-    brand.judge("gate")
-    text = drawn(brand)
+def test_a_sound_night_is_cleared(judged):
+    text = drawn(judged)
     assert heading(text) == "Cleared"
     assert "270 members passed the gate." in text
     assert "What was found" not in text
@@ -119,11 +114,10 @@ def test_a_sound_night_is_cleared(brand):
         assert word in text
 
 
-def test_a_stopped_night_says_where_and_why(brand):
-    stop(brand)
-    brand.judge("landing")
-    assert any(result.stops for result in brand.judge("gate").values())
-    text = drawn(brand)
+def test_a_stopped_night_says_where_and_why(judged):
+    stop(judged)
+    assert any(result.stops for result in judged.judge("gate").values())
+    text = drawn(judged)
     assert heading(text) == "Stopped at the gate"
     assert "1 blocking check failed." in text
     found = text[text.index("What was found") : text.index('id="landing"')]
@@ -131,13 +125,15 @@ def test_a_stopped_night_says_where_and_why(brand):
         assert word in found
 
 
-def test_a_warning_clears(brand):
-    brand.sql("update raw.order_lines set unit_price = 0")
-    brand.judge("landing")
-    brand.judge("gate")
-    text = drawn(brand)
+def test_a_warning_clears(judged):
+    judged.sql(
+        "update vip_sms.marts.customer_tiers set tier_rank = 1"
+        " where customer_id between 'c0400' and 'c0600'"
+    )
+    judged.judge("gate")
+    text = drawn(judged)
     assert heading(text) == "Cleared, with 1 warning"
-    assert "Few lines are free" in text[: text.index('id="landing"')]
+    assert "VIP share is usual" in text[: text.index('id="landing"')]
 
 
 def test_landing_alone_is_no_verdict(brand):
@@ -163,9 +159,7 @@ def test_a_night_that_nobody_judged(settings):
         ("skipped", None, "Cleared, with 1 warning"),
     ],
 )
-def test_dbt_tests_count(brand, status, failures, headline):
-    brand.judge("landing")
-    brand.judge("gate")
+def test_dbt_tests_count(judged, status, failures, headline):
     result = {
         "name": "assert_revenue_reconciles",
         "model": "orders_costed",
@@ -173,33 +167,25 @@ def test_dbt_tests_count(brand, status, failures, headline):
         "failures": failures,
         "message": "call 4155550100",
     }
-    text = drawn(brand, dbt_results=[result])
+    text = drawn(judged, dbt_results=[result])
     assert heading(text) == headline
     assert "assert_revenue_reconciles" in text
     assert "4155550100" not in text
-    assert heading(drawn(brand)) == headline
+    assert heading(drawn(judged)) == headline
 
 
-def test_a_push_is_shown(brand):
-    from contextlib import closing
-
-    from orchestration.warehouse import connect
-
-    brand.judge("landing")
-    brand.judge("gate")
-    with closing(connect(brand.settings, read_only=True)) as connection:
-        rows = connection.execute("from activation.sync_vip_audience").to_arrow_table()
-    gate_rows(rows[:9], brand.settings, AS_OF)
-    assert "9 rows passed it once more on their way out." in drawn(brand)
-    stop(brand)
-    gate_rows(rows, brand.settings, AS_OF)
-    assert heading(drawn(brand)) == "Stopped at the push"
+def test_a_push_is_shown(judged, rows):
+    gate_rows(rows[:9], judged.settings, AS_OF)
+    assert "9 rows passed it once more on their way out." in drawn(judged)
+    stop(judged)
+    gate_rows(rows, judged.settings, AS_OF)
+    assert heading(drawn(judged)) == "Stopped at the push"
 
 
 def test_nights_are_linked_and_the_newest_is_the_index(brand):
     folder = brand.settings.paths.quality
     for days in (2, 1, 0):
-        brand.judge("landing", AS_OF - timedelta(days=days))
+        brand.check("every_order_has_one_row", AS_OF - timedelta(days=days))
         drawn(brand, AS_OF - timedelta(days=days))
     newest = (folder / "2026-07-01.html").read_text()
     links = [each["href"] for each in Page(newest).all("a") if each["href"][0] != "#"]
@@ -209,19 +195,15 @@ def test_nights_are_linked_and_the_newest_is_the_index(brand):
     assert (folder / "index.html").read_text() == newest
 
 
-def test_no_personal_data_on_the_page(brand):
-    brand.sql("update activation.sync_vip_audience set phone = '415 555 0100'")
-    brand.judge("landing")
-    brand.judge("gate")
-    text = drawn(brand)
+def test_no_personal_data_on_the_page(judged):
+    judged.sql("update activation.sync_vip_audience set phone = '415 555 0100'")
+    judged.judge("gate")
+    text = drawn(judged)
     assert heading(text) == "Stopped at the gate"
     assert not any(word in text for word in ("415555", "555 0100", "ada@", "Ada"))
 
 
-def test_any_page_can_be_drawn_again(brand):
-    brand.judge("landing")
-    first = drawn(brand)
-    brand.settings.paths.warehouse.unlink()
-    assert drawn(brand) == first
-    night = nights.read(brand.settings, AS_OF)
-    assert verdict(night, stages(night))[0] == "absent"
+def test_any_page_can_be_drawn_again(judged):
+    first = drawn(judged)
+    judged.settings.paths.warehouse.unlink()
+    assert drawn(judged) == first
