@@ -314,13 +314,13 @@ def _rejects(settings: Settings) -> list[dict[str, Any]]:
         rows = connection.execute(
             "select table_name, column_name, reason, count(*), min_by(value, row_number), "
             "min_by(file_name || ' row ' || row_number, (file_name, row_number)) "
-            "from raw.rejects group by all order by count(*) desc, all limit 20"
+            "from raw.rejects group by all order by 4 desc, 1, 2, 3 limit 20"
         ).fetchall()
     names = ("table", "column", "reason", "rows", "example", "first")
     found = [dict(zip(names, row, strict=True)) for row in rows]
     personal = ("phone", "email", "first_name", "last_name", "birth_date", "postal_code")
     for each in found:
-        hidden = each["column"] in personal
+        hidden = each["column"] is None or each["column"] in personal
         each["example"] = "***" if hidden else mask(str(each["example"] or ""))[:40]
     return found
 

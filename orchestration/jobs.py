@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.partitions import as_of_partitions
-
 nightly_job = dg.define_asset_job(
     "nightly_job",
     selection=dg.AssetSelection.all(),
-    partitions_def=as_of_partitions,
     description="The night of one as-of date: land, build, check, publish, export, push.",
 )

@@ -67,7 +67,7 @@ Listener = Callable[[str, str], None]
 def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outcome:
     """Run the night of `as_of_date` and return what became of it; a job that fails raises nothing.
 
-    The environment must say what `settings` say, because the assets read it. Raises `UserError` when
+    The environment must say what `settings` say: the assets read it. Raises `UserError` when
     the date is out of range.
     """
     _admit(settings, as_of_date)

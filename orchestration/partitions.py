@@ -21,6 +21,9 @@ def _by_as_of(settings: Settings) -> dg.DailyPartitionsDefinition:
 
 as_of_partitions = _by_as_of(Settings())
 
+# Nights built again run one after the other: each begins with what the ledger knew by then.
+one_night_a_run = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
 
 def night_of(partition_key: str) -> date:
     """The as-of date that a partition key names."""

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from orchestration.sync import Plan, Pushed
 
 _BAR = 24
+_WIDE = 140
 
 
 def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: float) -> None:
     """The night in figures: people, checks, files."""
-    console = Console(highlight=False)
+    console = _console()
     brand = "the sample brand" if night.is_sample else "the brand"
     console.print(
         f"\n[bold]{brand.capitalize()} on {night.as_of_date}[/bold]  "
@@ -87,7 +88,7 @@ def _delivered(outcome: Outcome) -> str:
 
 def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:
     """A plan by audience: what would change, for which tier and why; or what has been sent."""
-    console = Console(highlight=False)
+    console = _console()
     title = "sent" if pushed else "would be sent"
     console.print(f"[bold]{plan.destination}, night of {plan.as_of_date}[/bold]: what {title}")
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -122,20 +123,25 @@ def print_check(
     report: LandingReport, rejects: list[dict[str, Any]], results: list[CheckResult]
 ) -> None:
     """What landed, what did not, and how it was judged."""
-    console = Console(highlight=False)
+    console = _console()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("file")
-    for name in ("read", "loaded", "rejected", "duplicates"):
+    table.add_column("table")
+    for name in ("files", "read", "loaded", "rejected", "duplicates"):
         table.add_column(name, justify="right")
     table.add_column("unknown columns")
-    for file in report.files:
+    for name in dict.fromkeys(file.table_name for file in report.files):
+        files = [file for file in report.files if file.table_name == name]
+        rejected = sum(file.rows_rejected for file in files)
+        duplicates = sum(file.exact_duplicates for file in files)
+        unknown = sorted({file.unknown_columns for file in files if file.unknown_columns})
         table.add_row(
-            file.file_name,
-            f"{file.rows_read:,}",
-            f"{file.rows_loaded:,}",
-            f"[yellow]{file.rows_rejected:,}[/yellow]" if file.rows_rejected else "",
-            f"{file.exact_duplicates:,}" if file.exact_duplicates else "",
-            file.unknown_columns or "",
+            name,
+            f"{len(files):,}",
+            f"{sum(file.rows_read for file in files):,}",
+            f"{sum(file.rows_loaded for file in files):,}",
+            f"[yellow]{rejected:,}[/yellow]" if rejected else "",
+            f"{duplicates:,}" if duplicates else "",
+            ", ".join(unknown),
         )
     console.print(table)
     if report.unused_files:
@@ -143,17 +149,17 @@ def print_check(
     if rejects:
         console.print("\nMost frequent rejects")
         table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("rows", justify="right")
         for name in ("table", "column", "reason", "example", "first"):
             table.add_column(name)
-        table.add_column("rows", justify="right")
         for row in rejects:
             table.add_row(
+                f"{row['rows']:,}",
                 row["table"],
                 row["column"] or "",
                 row["reason"],
                 row["example"],
                 row["first"],
-                f"{row['rows']:,}",
             )
         console.print(table)
     console.print()
@@ -168,6 +174,12 @@ def print_check(
         f"{report.rows_loaded:,} loaded, {report.rows_rejected:,} rejected, "
         f"{report.exact_duplicates:,} exact duplicates"
     )
+
+
+def _console() -> Console:
+    """A console that does not squeeze its tables when the output goes to a file or a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
 
 
 def _plain_table() -> Table:

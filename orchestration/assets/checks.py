@@ -1,4 +1,4 @@
-"""The quality gate as asset checks: one step a boundary; a blocking check stops what is behind it."""
+"""The quality gate as asset checks, one step a boundary; a blocking one stops what is behind it."""
 
 from collections.abc import Iterator
 

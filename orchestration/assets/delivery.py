@@ -9,13 +9,18 @@ from orchestration.assets.models import as_table, keys_in
 from orchestration.exporting import export
 from orchestration.ledger import append_holdout_log, open_ledger
 from orchestration.night import require_night
-from orchestration.partitions import as_of_partitions
+from orchestration.partitions import as_of_partitions, one_night_a_run
 from orchestration.publishing import publish
 from orchestration.resources import Warehouse
 from orchestration.sync import OlderNightError, push
 from orchestration.warehouse import connect
 
-_COMMON = {"partitions_def": as_of_partitions, "group_name": "delivery", "retry_policy": RETRY}
+_COMMON = {
+    "partitions_def": as_of_partitions,
+    "backfill_policy": one_night_a_run,
+    "group_name": "delivery",
+    "retry_policy": RETRY,
+}
 
 
 @dg.asset(

@@ -15,7 +15,7 @@ from orchestration.dbt_runner import prepare_manifest
 from orchestration.errors import mask
 from orchestration.ledger import copy_holdout_log, open_ledger
 from orchestration.night import LANDED, read_night
-from orchestration.partitions import as_of_partitions
+from orchestration.partitions import as_of_partitions, one_night_a_run
 from orchestration.quality.wording import masked
 from orchestration.resources import Dbt, Warehouse
 from orchestration.settings import Settings
@@ -68,6 +68,7 @@ def keys_in(*schemas: str) -> list[dg.AssetKey]:
     manifest=MANIFEST,
     dagster_dbt_translator=Translator(),
     partitions_def=as_of_partitions,
+    backfill_policy=one_night_a_run,
     name="dbt_models",
 )
 def dbt_models(

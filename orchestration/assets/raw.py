@@ -7,7 +7,7 @@ import dagster as dg
 from orchestration.assets.common import plain_errors
 from orchestration.contract import Table, load_contract
 from orchestration.landing import land
-from orchestration.partitions import as_of_partitions, night_of
+from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
 from orchestration.resources import Warehouse
 from orchestration.warehouse import connect
 
@@ -45,7 +45,11 @@ holdout_log_source = _specs.pop(HOLDOUT_LOG)
 
 
 @dg.multi_asset(
-    specs=list(_specs.values()), partitions_def=as_of_partitions, name="landing", can_subset=False
+    specs=list(_specs.values()),
+    partitions_def=as_of_partitions,
+    backfill_policy=one_night_a_run,
+    name="landing",
+    can_subset=False,
 )
 def landing(
     context: dg.AssetExecutionContext, warehouse: Warehouse

@@ -1,0 +1,192 @@
+"""What starts a night by itself, and what is said when one fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import dagster as dg
+import pytest
+
+from orchestration import schedules, sensors
+from orchestration.alerts import alert
+from orchestration.settings import Settings
+from orchestration.warehouse import writer_lock
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Settings:
+    """Schedule and sensors look at this test's folders."""
+    monkeypatch.setattr(schedules, "_settings", settings)
+    monkeypatch.setattr(sensors, "_settings", settings)
+    return settings
+
+
+def tick(instance: dg.DagsterInstance, hour: datetime):
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=hour)
+    return schedules.nightly_schedule(context)
+
+
+def test_the_schedule_asks_for_the_night_of_its_day_in_utc(own: Settings) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        asked = tick(instance, datetime.fromisoformat("2026-07-01T22:00:00-05:00"))
+    assert asked.partition_key == "2026-07-02"
+
+
+def test_the_schedule_skips_itself_while_a_night_runs(own: Settings) -> None:
+    hour = datetime(2026, 7, 1, 2, tzinfo=UTC)
+    with dg.DagsterInstance.local_temp() as instance:
+        with writer_lock(own):
+            assert isinstance(tick(instance, hour), dg.SkipReason)
+        assert isinstance(tick(instance, hour), dg.RunRequest)
+        instance.add_run(
+            dg.DagsterRun("nightly_job", status=dg.DagsterRunStatus.NOT_STARTED, run_id="1" * 32)
+        )
+        assert isinstance(tick(instance, hour), dg.SkipReason)
+
+
+def test_a_run_that_died_does_not_stop_the_schedule(own: Settings) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_run(
+            dg.DagsterRun("nightly_job", status=dg.DagsterRunStatus.STARTED, run_id="1" * 32)
+        )
+        asked = tick(instance, datetime(2026, 7, 1, 2, tzinfo=UTC))
+    assert isinstance(asked, dg.RunRequest)
+
+
+class Watcher:
+    """The sensor with its memory, tick by tick."""
+
+    def __init__(self) -> None:
+        self.cursor: str | None = None
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    def look(self) -> list[dg.RunRequest]:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        found = sensors.raw_files_sensor(context)
+        if isinstance(found, dg.SkipReason):
+            return []
+        self.cursor = found.cursor or self.cursor
+        return list(found.run_requests or [])
+
+
+def drop(folder: Path, name: str, text: str, moment: int = 1) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, ns=(moment, moment))
+
+
+def test_new_files_run_the_night_once_they_stay_as_they_are(own: Settings) -> None:
+    watcher = Watcher()
+    assert watcher.look() == []
+    drop(own.raw_dir, "orders/part-1.csv", "order_id\n1\n")
+    assert watcher.look() == [], "still being copied, for all we know"
+    drop(own.raw_dir, "orders/part-1.csv", "order_id\n1\n2\n")
+    assert watcher.look() == [], "grew since the last look"
+    (asked,) = watcher.look()
+    assert asked.partition_key == str(datetime.now(UTC).date())
+    assert watcher.look() == [], "asked for already"
+
+    drop(own.raw_dir, "orders/part-1.csv", "order_id\n3\n4\n", moment=2)
+    assert watcher.look() == []
+    (again,) = watcher.look()
+    assert again.run_key != asked.run_key, "same size, other content"
+
+
+def test_hidden_and_foreign_files_are_not_waited_for(own: Settings) -> None:
+    drop(own.raw_dir, ".orders.csv.part", "x")
+    drop(own.raw_dir, "readme.txt", "x")
+    assert sensors.listing(own.raw_dir) == []
+
+
+def test_the_sensor_waits_for_the_run_that_is_under_way(own: Settings) -> None:
+    watcher = Watcher()
+    drop(own.raw_dir, "orders.csv", "order_id\n1\n")
+    watcher.look()
+    with writer_lock(own):
+        assert watcher.look() == []
+    assert len(watcher.look()) == 1
+
+
+@pytest.fixture
+def webhook():
+    """A chat program that keeps what it is told."""
+    bodies: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200 if self.path == "/hook" else 500)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", bodies
+    server.shutdown()
+
+
+def test_a_failure_is_posted_without_personal_data(settings: Settings, webhook, caplog) -> None:
+    url, bodies = webhook
+    hooked = settings.model_copy(update={"alert_webhook_url": f"{url}/hook"})
+    assert alert(hooked, "The night", "bad row: +1 (202) 555-0143 of\nann@example.com")
+    assert bodies == [{"text": "The night failed: bad row: ***43 of ***@***"}]
+
+
+@pytest.mark.parametrize("place", ["/broken", None, "http://127.0.0.1:9/hook?token=secret"])
+def test_a_webhook_that_fails_or_is_not_set_leaves_a_line_in_the_log(
+    settings: Settings, webhook, caplog, place: str | None
+) -> None:
+    url, _ = webhook
+    target = url + place if place and place.startswith("/") else place
+    hooked = settings.model_copy(update={"alert_webhook_url": target})
+    assert not alert(hooked, "The night", "no space left")
+    assert "The night failed: no space left" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_failed_run_is_told_with_its_step(
+    own: Settings, webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, bodies = webhook
+    hooked = own.model_copy(update={"alert_webhook_url": f"{url}/hook"})
+    monkeypatch.setattr(sensors, "_settings", hooked)
+
+    @dg.op
+    def landing() -> None:
+        raise dg.Failure("orders.csv is no CSV")
+
+    @dg.job
+    def nightly_job() -> None:
+        landing()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = nightly_job.execute_in_process(
+            instance=instance, raise_on_error=False, tags={"dagster/partition": "2026-07-01"}
+        )
+        sensors.failed_run_sensor(
+            dg.build_run_status_sensor_context(
+                sensor_name="failed_run_sensor",
+                dagster_instance=instance,
+                dagster_run=result.dagster_run,
+                dagster_event=result.get_run_failure_event(),
+            ).for_run_failure()
+        )
+    (body,) = bodies
+    assert body["text"].startswith("The VIP night of 2026-07-01 at landing failed: ")
+    assert "orders.csv is no CSV" in body["text"]
+
+
+def test_as_of_is_today_for_a_brand(own: Settings) -> None:
+    drop(own.raw_dir, "orders.csv", "order_id\n1\n")
+    watcher = Watcher()
+    watcher.look()
+    (asked,) = watcher.look()
+    assert date.fromisoformat(asked.partition_key) == datetime.now(UTC).date()

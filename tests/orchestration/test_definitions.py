@@ -1,0 +1,107 @@
+"""The graph: what is in it, what hangs on what, and that nothing leaves past a shut gate."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration import quality
+from orchestration.contract import load_contract
+from orchestration.settings import PROJECT_DIR
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def graph() -> dg.AssetGraph:
+    from orchestration.definitions import defs
+
+    return defs.resolve_asset_graph()
+
+
+def key(path: str) -> dg.AssetKey:
+    return dg.AssetKey(path.split("/"))
+
+
+def test_each_raw_table_feeds_the_staging_model_of_its_source(graph) -> None:
+    for table in load_contract():
+        children = graph.get(key(f"raw/{table}")).child_keys
+        if table != "contract_tables":
+            assert children, f"nothing reads raw/{table}: does dbt call its source otherwise?"
+        assert all(child.path[0] == "staging" for child in children)
+
+
+def test_a_model_has_the_key_group_owner_and_description_of_dbt(graph) -> None:
+    tiers = graph.get(key("marts/customer_tiers"))
+    assert tiers.group_name == "marts"
+    assert tiers.owners == ["team:analytics"]
+    assert tiers.description.startswith("One row per customer")
+    assert graph.get(key("policy/tier_rules")).group_name == "policy"
+    assert key("marts_private/customer_contacts") in graph.get_all_asset_keys()
+
+
+def test_every_dbt_test_is_a_check(graph) -> None:
+    from orchestration.assets.models import MANIFEST
+
+    tests = {node["name"] for node in MANIFEST["nodes"].values() if node["resource_type"] == "test"}
+    assert tests - {check.name for check in graph.asset_check_keys} == set()
+
+
+def test_every_expectation_is_a_check(graph) -> None:
+    checks = {(tuple(check.asset_key.path), check.name) for check in graph.asset_check_keys}
+    assert {(spec.asset_key, spec.name) for spec in quality.suite_specs()} <= checks
+
+
+def test_whatever_leaves_the_house_waits_for_the_gate(graph) -> None:
+    """A blocking check stops the direct children of its asset only, so each must be one."""
+    gate = {
+        dg.AssetKey(spec.asset_key)
+        for spec in quality.suite_specs()
+        if spec.boundary == "gate" and spec.blocking
+    }
+    assert gate
+    for name in ("published_marts", "holdout_log", "exports", "push_outbox"):
+        assert gate <= graph.get(key(name)).parent_keys, name
+        assert graph.get(key(name)).group_name == "delivery"
+
+
+def test_files_and_push_wait_for_the_holdout_log(graph) -> None:
+    for name in ("exports", "push_outbox"):
+        assert key("holdout_log") in graph.get(key(name)).parent_keys
+
+
+def test_one_job_runs_all_of_it_by_night(graph) -> None:
+    from orchestration.definitions import defs
+
+    job = defs.resolve_job_def("nightly_job")
+    assert set(job.asset_layer.executable_asset_keys) == set(graph.materializable_asset_keys)
+    assert job.executor_def.name == "in_process"
+    assert "2010-12-10" in job.partitions_def.get_partition_keys()
+
+
+def test_today_is_a_night_and_tomorrow_is_not() -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from orchestration.partitions import as_of_partitions
+
+    today = datetime.now(UTC).date()
+    assert as_of_partitions.has_partition_key(str(today))
+    assert not as_of_partitions.has_partition_key(str(today + timedelta(days=1)))
+
+
+def test_the_graph_loads_from_a_bare_environment(tmp_path: Path) -> None:
+    """What `dagster dev` does first; no PATH to dbt, no folder made beforehand."""
+    result = subprocess.run(
+        [str(Path(sys.executable).with_name("dagster")), "definitions", "validate"],
+        cwd=PROJECT_DIR,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "VIP_HOME": str(tmp_path / "var")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "vip_sms" in result.stderr + result.stdout

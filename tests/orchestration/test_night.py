@@ -1,0 +1,272 @@
+"""The night as a person runs it: one process, its figures, its files, and its refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.settings import Settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("night")]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def published(settings: Settings, query: str) -> list[tuple]:
+    with duckdb.connect(str(settings.paths.published), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def copy(night, tmp_path: Path):
+    """The night's home, to be spoilt."""
+    folder = tmp_path / "var"
+    shutil.copytree(night.home.settings.home, folder, symlinks=True)
+    settings = night.home.settings.model_copy(update={"home": folder})
+    settings.__dict__.pop("paths", None)
+    return type(night.home)(settings)
+
+
+def test_the_figures_add_up(night) -> None:
+    told = night.told
+    stopped = sum(row["customers"] for row in told["exclusions"])
+    assert told["success"]
+    assert told["vips"] == told["audience"] + told["holdout"] + stopped
+    assert told["vips"] == sum(tier["customers"] for tier in told["tiers"])
+    assert told["checks"]["failed"] == 0
+    assert told["checks"]["passed"] > 50
+
+
+def test_all_that_was_promised_lies_there(night) -> None:
+    paths = night.home.settings.paths
+    assert published(night.home.settings, "select as_of_date::varchar from marts.run_context") == [
+        ("2026-07-01",)
+    ]
+    audience = list(csv.DictReader((paths.exports / "latest" / "vip_audience.csv").open()))
+    assert len(audience) == night.told["audience"]
+    assert len(list(paths.outbox.rglob("*.csv"))) == 3
+    assert (paths.quality / "2026-07-01.html").stat().st_size > 1000
+    assert Path(night.told["files"]["exports"]).is_dir()
+
+
+def test_progress_goes_to_stderr_and_json_keeps_quiet(night) -> None:
+    assert night.stderr == ""
+
+
+def test_the_log_is_kept_and_shows_nobody(night) -> None:
+    settings = night.home.settings
+    (log,) = (settings.home / "logs").iterdir()
+    text = log.read_text()
+    assert "STEP_SUCCESS" in text
+    assert "Completed successfully" in text, "dbt's own lines belong to the log as well"
+    audience = list(csv.DictReader((settings.paths.exports / "latest" / "vip_audience.csv").open()))
+    for person in audience:
+        assert person["phone"] not in text
+        assert not person["email"] or person["email"] not in text
+
+
+def test_dagster_keeps_the_run_without_personal_data(night) -> None:
+    settings = night.home.settings
+    runs = sqlite3.connect(settings.paths.dagster / "history" / "runs.db")
+    assert runs.execute("select status from runs").fetchall() == [("SUCCESS",)]
+    events = b"".join(path.read_bytes() for path in settings.paths.dagster.rglob("*.db"))
+    audience = list(csv.DictReader((settings.paths.exports / "latest" / "vip_audience.csv").open()))
+    for person in audience:
+        assert person["phone"].encode() not in events
+    assert b"data:image/svg+xml" in events
+
+
+def test_after_a_push_the_plan_is_empty(night) -> None:
+    result = night.home.vip("plan", "--json")
+    assert result.returncode == 0, result.stderr
+    counts = json.loads(result.stdout)["counts"]
+    assert counts["unchanged"] > 0
+    assert counts["add"] == counts["change"] == counts["remove"] == 0
+
+
+def test_the_same_night_again_gives_the_same_bytes(copy) -> None:
+    before = content(copy.settings.paths.exports)
+    result = copy.vip("nightly", "--as-of", "2026-07-01")
+    assert result.returncode == 0, result.stderr
+    assert content(copy.settings.paths.exports) == before
+    assert "0 added, 0 changed, 0 removed" in result.stdout
+    for step in ("Landing", "Building", "Publishing", "Delivering"):
+        assert f"✓ {step}" in result.stderr
+
+
+def test_a_past_night_is_rebuilt_but_neither_delivered_nor_called_latest(copy) -> None:
+    outbox = content(copy.settings.paths.outbox)
+    result = copy.vip("nightly", "--as-of", "2026-06-01")
+    assert result.returncode == 0, result.stderr
+    assert (copy.settings.paths.exports / "2026-06-01" / "manifest.json").exists()
+    assert (copy.settings.paths.exports / "latest").readlink() == Path("2026-07-01")
+    assert content(copy.settings.paths.outbox) == outbox
+    assert "is older and is not sent" in result.stdout
+
+
+def test_one_of_two_runs_says_so_and_leaves(copy) -> None:
+    first = copy.start("nightly", "--as-of", "2026-07-01")
+    deadline = time.monotonic() + 120
+    while True:
+        second = copy.vip("push")
+        if second.returncode or time.monotonic() > deadline:
+            break
+        time.sleep(0.3)
+    third = copy.vip("nightly", "--as-of", "2026-07-01")
+    first.communicate(timeout=300)
+    assert (first.returncode, second.returncode, third.returncode) == (0, 1, 1)
+    for loser in (second, third):
+        assert loser.stderr.startswith("vip: another run is writing to ")
+        assert len(loser.stderr.splitlines()) == 1
+
+
+def test_killed_at_any_step_the_old_night_stands_and_the_next_run_succeeds(copy) -> None:
+    """SIGKILL as soon as a step is reported; dbt, a process of its own, must not live on."""
+    before = content(copy.settings.paths.exports / "2026-07-01")
+    for step in ("Reading", "Landing", "Checking what landed", "Building"):
+        process = copy.start("nightly", "--as-of", "2026-07-01")
+        for line in process.stderr:
+            if f"✓ {step}" in line:
+                break
+        time.sleep(1.5)  # into the next step
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert content(copy.settings.paths.exports / "2026-07-01") == before
+        assert published(copy.settings, "select count(*) > 0 from marts.customer_tiers") == [
+            (True,)
+        ]
+    result = copy.vip("nightly", "--as-of", "2026-07-01")
+    assert result.returncode == 0, result.stderr
+    assert content(copy.settings.paths.exports / "2026-07-01") == before
+    runs = sqlite3.connect(copy.settings.paths.dagster / "history" / "runs.db")
+    left = runs.execute("select count(*) from runs where status = 'STARTED'").fetchone()
+    assert left == (0,)
+
+
+def test_a_shut_gate_stops_everything_behind_it(copy, tmp_path: Path) -> None:
+    """A raw folder that cannot be right: the last good night still stands."""
+    raw = tmp_path / "raw"
+    shutil.copytree(copy.settings.raw_dir, raw)
+    before = content(copy.settings.paths.exports), copy.settings.paths.published.stat().st_ino
+    shutil.rmtree(raw / "orders")
+    (raw / "orders.csv").write_text("order_id,ordered_at\n")
+    result = copy.vip("nightly", "--raw", str(raw), "--as-of", "2026-07-01", "--json")
+    assert result.returncode == 1
+    told = json.loads(result.stdout)
+    assert (told["success"], told["failed_step"]) == (False, "landing_checks")
+    assert "blocking check failed" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    now = content(copy.settings.paths.exports), copy.settings.paths.published.stat().st_ino
+    assert now == before
+
+    # What landed is of no use to a push: the marts behind it are those of the night before.
+    assert copy.vip("push").returncode in (0, 1)
+
+
+def test_pushing_alone_cannot_pass_the_gate(copy) -> None:
+    """Someone texts a customer who said stop, by hand, behind the models' back."""
+    with duckdb.connect(str(copy.settings.paths.warehouse)) as connection:
+        connection.execute(
+            "update activation.sync_vip_audience set phone = '12' where customer_id = "
+            "(select min(customer_id) from activation.sync_vip_audience)"
+        )
+    outbox = content(copy.settings.paths.outbox)
+    result = copy.vip("push")
+    assert result.returncode == 1
+    assert result.stderr.startswith("vip: the gate is shut, nothing is sent: ")
+    assert content(copy.settings.paths.outbox) == outbox
+
+
+def test_a_step_alone_refuses_another_night_than_the_one_landed(copy, monkeypatch) -> None:
+    import dagster as dg
+
+    monkeypatch.setenv("VIP_HOME", str(copy.settings.home))
+    from orchestration.definitions import build_defs
+    from orchestration.resources import Warehouse
+
+    warehouse = Warehouse(home=str(copy.settings.home), raw_dir=str(copy.settings.raw_dir))
+    job = build_defs({"warehouse": warehouse}).resolve_job_def("nightly_job")
+    for name in ("exports", "push_outbox", "published_marts"):
+        result = job.execute_in_process(
+            partition_key="2026-06-30",
+            asset_selection=[dg.AssetKey(name)],
+            raise_on_error=False,
+            instance=dg.DagsterInstance.ephemeral(),
+        )
+        assert not result.success
+        (failure,) = result.filter_events(lambda event: event.is_step_failure)
+        assert "run `vip nightly --as-of 2026-06-30`" in failure.step_failure_data.error.message
+
+
+def test_a_broken_file_is_one_line_and_nothing_is_lost(copy, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(copy.settings.raw_dir, raw)
+    shutil.rmtree(raw / "orders")
+    (raw / "orders.parquet").write_bytes(b"PAR1 not really")
+    before = content(copy.settings.paths.exports)
+    result = copy.vip("nightly", "--raw", str(raw), "--as-of", "2026-07-01")
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("vip: ")]
+    assert "orders.parquet" in line
+    assert "Traceback" not in result.stderr
+    assert content(copy.settings.paths.exports) == before
+
+
+def test_a_failed_night_is_posted(copy, tmp_path: Path) -> None:
+    """The webhook of the settings is told by `vip nightly` as by the schedule."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    bodies = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "empty").mkdir()
+    result = copy.vip(
+        "nightly",
+        "--raw",
+        str(tmp_path / "empty"),
+        "--as-of",
+        "2026-07-01",
+        VIP_ALERT_WEBHOOK_URL=f"http://127.0.0.1:{server.server_port}/",
+    )
+    server.shutdown()
+    assert result.returncode == 1
+    (body,) = bodies
+    assert body["text"].startswith("The VIP night of 2026-07-01 at landing failed: ")
+
+
+def test_a_sample_ahead_of_the_clock_runs(copy, tmp_path: Path) -> None:
+    result = copy.vip("nightly", "--as-of", "2029-01-01", "--json")
+    told = json.loads(result.stdout)
+    # Its newest order is too old by then: the gate says so, the date is no obstacle.
+    assert told["failed_step"] in (None, "landing_checks")
+
+
+def test_the_plot_and_previews_are_small(night) -> None:
+    sizes = [path.stat().st_size for path in night.home.settings.paths.dagster.rglob("*.db")]
+    assert sum(sizes) < 20_000_000
+    assert night.home.settings.paths.published.stat().st_size < 50_000_000
