@@ -176,6 +176,7 @@ def test_a_sound_brand_passes(brand, failed):
             "every_member_holds_a_vip_tier",
         ),
         (f"update {AUDIENCE} set as_of_date = '2026-06-30'", "every_row_is_of_tonight"),
+        ("update raw.run_context set as_of_date = '2026-06-30'", "every_row_is_of_tonight"),
         # holdout arms
         (
             "update vip_sms.marts.holdout_assignments set arm = 'treatment'"

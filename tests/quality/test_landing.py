@@ -146,6 +146,9 @@ STOPS = {
     "fault",
     [
         *(STOPS["rejected"].format(t) for t in ("consent_events", "sms_events", "suppressions")),
+        STOPS["rejected"].format("consent_events") + ', \'{"action": "opt_ou"}\' as row_data',
+        STOPS["rejected"].format("consent_events") + ', \'["e1", "opt_in"]\' as row_data',
+        STOPS["rejected"].format("consent_events") + ", 'opt_in, torn' as row_data",
         *(query for name, query in STOPS.items() if name != "rejected"),
     ],
 )
@@ -163,6 +166,8 @@ def test_a_stop_that_names_nobody_blocks(brand, fault):
         STOPS["rejected"].format("orders"),
         STOPS["rejected"].format("consent_events") + ", 'c0001' as customer_id",
         STOPS["rejected"].format("suppressions") + ", '+14155550001' as phone_e164",
+        STOPS["rejected"].format("consent_events") + ', \'{"action": "Opt_In"}\' as row_data',
+        STOPS["rejected"].format("sms_events") + ', \'{"event_type": "click"}\' as row_data',
         STOPS["loaded opt-out"].replace("opt_out", "opt_in"),
         STOPS["loaded opt-out"].replace("0171 2345678", "n/a"),
         STOPS["loaded suppression"] + ", 'c0001' as customer_id",
