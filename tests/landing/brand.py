@@ -49,4 +49,6 @@ class Brand:
             return connection.execute(query).fetchall()
 
     def rejects(self, columns: str = "column_name, value, reason, row_number") -> list[tuple]:
-        return self.rows(f"select {columns} from raw.rejects order by table_name, row_number")
+        return self.rows(
+            f"select {columns} from raw.rejects order by table_name, file_name, row_number"
+        )

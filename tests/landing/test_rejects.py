@@ -294,13 +294,15 @@ def test_a_stray_comma_does_not_hide_whose_stop_it_was(brand: Brand):
         "action,occurred_at,proof,customer_id,phone,consent_event_id\n"
         "opt_out,2026-01-01,page 3, line 4,c2,07400 123456,e1\n"
         "opt_out,2026-01-01,page 3,c1,212-555-0143\n"
-        "opt_out,2026-01-01,page 3,c99\n",
+        "opt_out,2026-01-01,page 3,c99\n"
+        "opt_out,2026-01-01,+1 206 555 0100,c1,212-555-0143,e4,\n",
     )
     brand.land()
     assert brand.rejects("reason, customer_id, phone_e164") == [
         ("malformed_record", "c2", "+447400123456"),
         ("malformed_record", "c1", "+12125550143"),
         ("malformed_record", "c99", None),
+        ("malformed_record", "c1", "+12125550143"),
     ]
 
 
@@ -323,6 +325,26 @@ def test_a_reject_keeps_the_whole_row_as_it_was_written(brand: Brand):
     )
     brand.land()
     assert json.loads(brand.rejects("row_data")[0][0]) == {"customer_id": "c1", "birth_date": "x"}
+
+
+def test_a_reject_names_its_file_among_parts_alike(brand: Brand):
+    for number, text in enumerate(["no", "no", "perhaps"]):
+        brand.put_parquet(
+            f"surveys/{number}.parquet",
+            f"select {number} as survey_id, 'c1' as customer_id, 5 as score, "
+            f"'{text}' as answered_at union all select 9, 'c1', 5, '2026-01-01'",
+        )
+    report = brand.land()
+    assert [(f.rows_loaded, f.rows_rejected, f.exact_duplicates) for f in report.files[-3:]] == [
+        (1, 1, 0),
+        (0, 1, 1),
+        (0, 1, 1),
+    ]
+    assert brand.rejects("file_name, row_number, value") == [
+        ("surveys/0.parquet", 1, "no"),
+        ("surveys/1.parquet", 1, "no"),
+        ("surveys/2.parquet", 1, "perhaps"),
+    ]
 
 
 def test_rows_are_numbered_by_record_past_line_breaks_blank_lines_and_bad_records(brand: Brand):

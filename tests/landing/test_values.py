@@ -156,6 +156,13 @@ def test_the_reporting_currency(brand: Brand, orders, setting, expected, loaded)
     assert [reason for _, _, reason, _ in brand.rejects()] == ["no_rate"] * (len(orders) - loaded)
 
 
+def test_rates_are_to_dollars_even_for_a_shop_of_one_other_currency(brand: Brand):
+    put_orders(brand, "EUR")
+    brand.put("fx_rates.csv", "currency,valid_from,rate_to_reporting\nEUR,2026-01-01,1.1\n")
+    assert brand.land().reporting_currency == "USD"
+    assert brand.rows("select fx_rate from raw.orders") == [(Decimal("1.1"),)]
+
+
 def test_a_reporting_currency_must_look_like_one(brand: Brand):
     with pytest.raises(UserError, match="VIP_REPORTING_CURRENCY"):
         brand.land(reporting_currency="Euro")
