@@ -109,13 +109,11 @@ def _parts_sql(countries: list[str]) -> str:
         select *, coalesce({_switch("country", prefixes)}, '') as prefix from plain
     ),
     dialled as (
-        -- A calling code never starts with 0: what comes before one is no international prefix.
         select
             *,
             case
                 when has_plus then digits
-                when prefix <> '' and not starts_with(substr(digits, length(prefix) + 1), '0')
-                    then substr(digits, length(prefix) + 1)
+                when prefix <> '' then substr(digits, length(prefix) + 1)
             end as dialled,
         from prefixed
     ),

@@ -295,7 +295,7 @@ def test_a_stray_comma_does_not_hide_whose_stop_it_was(brand: Brand):
         "opt_out,2026-01-01,page 3, line 4,c2,07400 123456,e1\n"
         "opt_out,2026-01-01,page 3,c1,212-555-0143\n"
         "opt_out,2026-01-01,page 3,c99\n"
-        "opt_out,2026-01-01,+1 206 555 0100,c1,212-555-0143,e4,\n",
+        "opt_out,2026-01-01,page 3,c1,212-555-0143,e4,+1 206 555 0100\n",
     )
     brand.land()
     assert brand.rejects("reason, customer_id, phone_e164") == [
