@@ -2,12 +2,18 @@
     cast({{ expression }} as decimal(18, 4))
 {%- endmacro %}
 
+{% macro money_of_double(expression) -%}
+    {#- Engines round a double that stands on a half either way; eight decimals first, and it is a half. -#}
+    {{ money("cast(" ~ expression ~ " as decimal(38, 8))") }}
+{%- endmacro %}
+
 {% macro ratio(numerator, denominator) -%}
     cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 {%- endmacro %}
 
 {% macro pct(expression, share) -%}
-    {{ adapter.dispatch("pct")(expression, share) }}
+    {#- Engines part in the last digit of what they interpolate, and a value may stand on the cut. -#}
+    round({{ adapter.dispatch("pct")(expression, share) }}, 6)
 {%- endmacro %}
 
 {% macro default__pct(expression, share) -%}

@@ -76,9 +76,9 @@ discount_shares as (
 
     select
         order_line_id,
-        {{ money(
+        {{ money_of_double(
             "least(order_discount_amount, order_value) * " ~ ratio("value_up_to_line", "order_value")
-        ) }} - {{ money(
+        ) }} - {{ money_of_double(
             "least(order_discount_amount, order_value) * "
             ~ ratio("(value_up_to_line - line_value)", "order_value")
         ) }} as order_discount_share

@@ -54,7 +54,7 @@ int_returns_costed as (
             as refund_amount,
         {{ money("coalesce(return_orders.return_cost, 0) * coalesce(orders.fx_rate, 1)") }}
             as return_cost,
-        {{ money(
+        {{ money_of_double(
             "coalesce(return_orders.quantity * return_orders.unit_cost_of_line, 0) * "
             ~ parameter("restocked_share")
         ) }} as restocked_cost

@@ -50,7 +50,7 @@ customer_value as (
         margins.gross_revenue_12m,
         margins.refund_amount_12m,
         coalesce(qualifying_spend.qualifying_spend, 0) as qualifying_spend,
-        {{ money(ratio("margins.order_revenue_12m", "orders.orders_12m")) }}
+        {{ money_of_double(ratio("margins.order_revenue_12m", "orders.orders_12m")) }}
             as average_order_value_12m,
         {{ ratio("margins.refund_amount_12m", "margins.order_revenue_12m") }} as return_rate_12m,
         {{ ratio("margins.discount_amount_12m", "margins.gross_revenue_12m") }}
