@@ -71,6 +71,8 @@ def normalise(connection: duckdb.DuckDBPyConnection, pairs: str, target: str) ->
     connection.execute(f"alter table {target} drop column is_odd")
     connection.execute(f"insert into {target} from settled_phones")
     connection.unregister("settled_phones")
+    connection.execute("drop table phone_pairs")
+    connection.execute("drop table phone_parts")
 
 
 def _column(connection: duckdb.DuckDBPyConnection, name: str, table: str) -> set[str]:

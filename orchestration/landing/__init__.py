@@ -107,7 +107,9 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
             if isinstance(error, duckdb.Error):
                 files.blame(connection, inputs.values())
             if isinstance(error, duckdb.IOException):
-                raise UserError(f"the warehouse cannot be written: {error}") from error
+                raise UserError(
+                    f"the warehouse cannot be written: {str(error).splitlines()[0]}"
+                ) from error
             raise
     return LandingReport(
         run_id,

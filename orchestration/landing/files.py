@@ -54,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True)
 class TableInput:
-    """Everything a raw folder holds of one table, files in the order in which they count."""
+    """Everything a raw folder holds of one table; files by name, the order in which they count."""
 
     table: Table
     files: list[RawFile]
@@ -181,12 +181,10 @@ def _match_columns(table: Table, file: RawFile, names: list[str]) -> None:
     file.width = len(names)
     for column in table.file_columns:
         if column.required and column.name not in file.columns:
-            raise UserError(
-                f"{file.name} has no column {column.name}: add it (CSV needs commas between fields "
-                "and the column names in its first line)"
-                if file.path.suffix.lower() == ".csv"
-                else f"{file.name} has no column {column.name}: add it"
-            )
+            remedy = "add it"
+            if file.path.suffix.lower() == ".csv":
+                remedy += " (names belong in the first line, commas between the fields)"
+            raise UserError(f"{file.name} has no column {column.name}: {remedy}")
 
 
 # Parquet
@@ -274,13 +272,12 @@ def _read_csv(
     connection: duckdb.DuckDBPyConnection, table: Table, file: RawFile, number: int, target: str
 ) -> None:
     """Insert the records of a CSV file into `target`, as text, and note the malformed ones."""
-    header = _header(file)
-    _match_columns(table, file, header)
+    _match_columns(table, file, _header(file))
     picked = ", ".join(
         f"c{file.columns[column.name]}" if column.name in file.columns else "null"
         for column in table.file_columns
     )
-    for batch in _batches(file, header):
+    for batch in _batches(file):
         connection.register("csv_batch", batch)
         connection.execute(
             f"insert into {target} select {number}, row_number, {picked} from csv_batch"
@@ -301,7 +298,7 @@ def _header(file: RawFile) -> list[str]:
     raise UserError(f"{file.name} is empty: it needs at least a header, or remove it")
 
 
-def _batches(file: RawFile, header: list[str]) -> Iterator[pyarrow.RecordBatch]:
+def _batches(file: RawFile) -> Iterator[pyarrow.RecordBatch]:
     """Yield the usable records below the header as c<position> and row_number; note the others.
 
     One thread, because only then does the reader say which record it could not use.

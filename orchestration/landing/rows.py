@@ -64,11 +64,8 @@ def faults(table: Table) -> list[Fault]:
 
 
 def _given(column: Column) -> str:
-    return (
-        f"typed.{column.name} is not null"
-        if column.data_type == "varchar"
-        else f"is_given_{column.name}"
-    )
+    is_text = column.data_type == "varchar"
+    return f"typed.{column.name} is not null" if is_text else f"is_given_{column.name}"
 
 
 def typed_rows(table: Table, sources: list[Source]) -> str:
@@ -91,15 +88,18 @@ def typed_rows(table: Table, sources: list[Source]) -> str:
 
 
 def _written(column: Column, source_type: str) -> str:
-    """The value as it came; of text the outer spaces do not count, and nothing left is null."""
+    """The value as it came, null where it says nothing: blank text, a float that is no number.
+
+    The outer spaces of text do not count.
+    """
     raw = f"raw_{column.name}"
+    if source_type in _FLOATS:
+        return f"case when not isnan({raw}) then {raw} end"
     if source_type != "VARCHAR":
         return raw
-    return (
-        f"case when trim({raw}) <> '' then {raw} end"
-        if column.verbatim
-        else f"nullif(trim({raw}), '')"
-    )
+    if column.verbatim:
+        return f"case when trim({raw}) <> '' then {raw} end"
+    return f"nullif(trim({raw}), '')"
 
 
 def typed(column: Column, source_type: str) -> str:

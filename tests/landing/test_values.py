@@ -78,7 +78,8 @@ def test_keys_meet_whatever_type_and_spaces_they_came_with(brand: Brand):
     brand.put("customers.csv", "customer_id\n 1 \n2\n")
     brand.put_parquet(  # integers with a missing value are floats to some tools
         "orders.parquet",
-        "select * from (values (10, 1.0::double, date '2026-01-01'), (11, null, date '2026-01-01'))"
+        "select * from (values (10, 1.0::double, date '2026-01-01'), (11, null, date '2026-01-01'),"
+        " (12, 'nan', date '2026-01-01'))"
         " as t(order_id, customer_id, ordered_at)",
     )
     brand.put("order_lines.csv", "order_line_id,order_id,quantity,unit_price\nl1,10,1,1\n")
@@ -87,6 +88,7 @@ def test_keys_meet_whatever_type_and_spaces_they_came_with(brand: Brand):
     assert brand.rows("select order_id, customer_id from raw.orders order by 1") == [
         ("10", "1"),
         ("11", None),
+        ("12", None),
     ]
 
 
