@@ -8,7 +8,7 @@ words about consent: whoever they are about must not be texted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 # A row of each table with nothing wrong. {i} numbers it, {customer} is somebody, {as_of} the date.
@@ -178,9 +178,9 @@ class DirtyRow:
 
 
 def dirty_rows(
-    copies: int, yesterday: str, customer: str, vips: Iterator[tuple[str, str]]
+    copies: Callable[[str], int], yesterday: str, customer: str, vips: Iterator[tuple[str, str]]
 ) -> Iterator[DirtyRow]:
-    """Yield `copies` rows of each flaw and as many pairs of rows of each conflict.
+    """Yield `copies(table)` rows of each flaw and as many pairs of rows of each conflict.
 
     `customer` is a customer_id about whom harmless rows speak; `vips` yields (customer_id, phone in
     E.164) of people whose consent may become unreadable: flaws that name one stop when it runs dry.
@@ -189,7 +189,7 @@ def dirty_rows(
     yield DirtyRow("orders", None, _filled("orders", {}, i=1, yesterday=yesterday))
     number = 1
     for table, reason, flaw in FLAWS:
-        for _ in range(copies):
+        for _ in range(copies(table)):
             number += 1
             about, words = None, {"i": number, "yesterday": yesterday, "customer": customer}
             if any("{vip" in value for value in flaw.values()):
@@ -199,7 +199,7 @@ def dirty_rows(
                 words |= {"vip": about, "vip_phone": phone}
             yield DirtyRow(table, reason, _filled(table, flaw, **words), about)
     for table, *stories in CONFLICTS:
-        for _ in range(copies):
+        for _ in range(copies(table)):
             number += 1
             words = {"i": number, "yesterday": yesterday, "customer": customer}
             for reason, story in zip((None, "duplicate_key"), stories, strict=True):

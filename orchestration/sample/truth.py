@@ -182,8 +182,9 @@ DEFINITIONS = {
     "named Z... come of such pairs: they did nothing and stand in no list here",
     "exact_duplicates": "rows repeated to the letter in the same file",
     "totals": "before the as-of date, in the reporting currency; refunds of everybody and nobody",
-    "campaigns": "early access with a holdout of its own. effect_per_customer: net revenue before "
-    "returns of the orders placed only because of the text, over all who were not held out",
+    "campaigns": "early access with a holdout of its own. planted_chance: that a delivered text "
+    "causes an order; effect_per_customer: net revenue before returns of the orders it did cause, "
+    "over all who were not held out",
 }
 
 
@@ -328,8 +329,10 @@ def _campaigns(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             count(*) filter (where not is_holdout) as treated,
             coalesce(any_value(caused.orders), 0),
             coalesce(any_value(caused.amount), 0),
+            any_value(campaign.uplift),
             list(name_of('C', arm.n) order by arm.n) filter (where is_holdout)
         from arm
+        inner join campaign using (campaign_id)
         left join caused using (campaign_id)
         group by arm.campaign_id
         order by arm.campaign_id
@@ -340,12 +343,13 @@ def _campaigns(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             "invited": treated + len(holdout or []),
             "treated": treated,
             "holdout": len(holdout or []),
+            "planted_chance": chance,
             "caused_orders": orders,
             "caused_net_revenue": _amount(amount),
             "effect_per_customer": _amount(int(amount) // max(treated, 1)),
             "holdout_customer_ids": holdout or [],
         }
-        for campaign, treated, orders, amount, holdout in rows
+        for campaign, treated, orders, amount, chance, holdout in rows
     }
 
 

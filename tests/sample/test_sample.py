@@ -42,8 +42,9 @@ class Brand:
         self.truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
         self.con = duckdb.connect()
         # Good rows among the dirty: the first of two with one key, and a guest's order.
-        copies = self.truth["dirty_rows"]["orders"]["duplicate_key"]
-        self.hooks = Counter({table: copies for table, *_ in CONFLICTS}) + Counter(orders=1)
+        dirty = self.truth["dirty_rows"]
+        self.hooks = Counter({table: dirty[table]["duplicate_key"] for table, *_ in CONFLICTS})
+        self.hooks["orders"] += 1
         for table in raw_tables():
             parts = folder / table.name
             if parts.is_dir():
@@ -109,11 +110,16 @@ def test_same_bytes_whatever_the_threads_and_others_for_another_seed(tmp_path: P
 
 
 @pytest.mark.slow
-def test_same_bytes_when_large(tmp_path: Path) -> None:
-    for threads in (1, 2):
-        generate(tmp_path / str(threads), 130_000, AS_OF, 3, 12, threads=threads)
-    assert _digests(tmp_path / "1") == _digests(tmp_path / "2")
-    assert (tmp_path / "1" / "orders" / "part-0001.parquet").exists()
+def test_same_bytes_when_tables_are_large_and_of_many_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.sample.brand.CHUNK", 20_000)
+    for threads in (1, 3):
+        generate(tmp_path / str(threads), 40_000, AS_OF, 3, threads=threads)
+    assert _digests(tmp_path / "1") == _digests(tmp_path / "3")
+    assert len(list((tmp_path / "1" / "orders").glob("*.parquet"))) == 3
+    rows = f"select num_row_groups from parquet_file_metadata('{tmp_path}/1/order_lines/*.parquet')"
+    assert max(count for (count,) in duckdb.execute(rows).fetchall()) > 1
 
 
 # --- The contract ------------------------------------------------------------------------------
@@ -389,35 +395,49 @@ def test_nobody_is_texted_for_marketing_without_consent(brand: Brand) -> None:
 # --- Truths, worked out again ------------------------------------------------------------------
 
 
+def _rate(brand: Brand, order: dict[str, Any]) -> Decimal:
+    if order["currency"] in (None, "USD"):
+        return Decimal(1)
+    (row,) = brand.rows(
+        """
+        select rate_to_reporting as rate from fx_rates
+        where currency = $1 and valid_from <= $2 order by valid_from desc limit 1
+        """,
+        order["currency"],
+        order["ordered_at"].date(),
+    )
+    return row["rate"]
+
+
 @pytest.fixture(scope="module")
-def flows(brand: Brand) -> dict[str, list[tuple[date, Decimal]]]:
-    """Money by customer and day, order by order, from the files."""
-    rates = brand.rows("select * from fx_rates order by valid_from")
-
-    def rate(currency: str | None, day: date) -> Decimal:
-        if currency in (None, "USD"):
-            return Decimal(1)
-        known = [r for r in rates if r["currency"] == currency and r["valid_from"] <= day]
-        return Decimal(str(known[-1]["rate_to_reporting"]))
-
-    orders = {row["order_id"]: row for row in brand.rows("select * from orders")}
-    net: dict[str, Decimal] = defaultdict(Decimal)
+def orders(brand: Brand) -> dict[str, dict[str, Any]]:
+    """Orders by id, each with its rate and its net revenue in the reporting currency."""
+    found = {row["order_id"]: row for row in brand.rows("select * from orders")}
+    for order in found.values():
+        order["rate"] = _rate(brand, order)
+        order["net"] = -(order["order_discount_amount"] or Decimal(0)) * order["rate"]
     for line in brand.rows("select * from order_lines"):
-        net[line["order_id"]] += line["quantity"] * line["unit_price"] - (
-            line["line_discount_amount"] or 0
+        order = found[line["order_id"]]
+        order["net"] += order["rate"] * (
+            line["quantity"] * line["unit_price"] - (line["line_discount_amount"] or 0)
         )
+    return found
+
+
+@pytest.fixture(scope="module")
+def flows(
+    brand: Brand, orders: dict[str, dict[str, Any]]
+) -> dict[str, list[tuple[date, Decimal]]]:  # fmt: skip
+    """Money by customer and day, order by order, from the files."""
     money = defaultdict(list)
-    for key, order in orders.items():
-        day = order["ordered_at"].date()
+    for order in orders.values():
         if order["customer_id"] and order["status"] != "cancelled":
-            amount = net[key] - (order["order_discount_amount"] or 0)
-            money[order["customer_id"]].append((day, amount * rate(order["currency"], day)))
+            money[order["customer_id"]].append((order["ordered_at"].date(), order["net"]))
     for back in brand.rows("select * from returns"):
-        order = orders.get(back["order_id"])
-        who = order["customer_id"] if order else back["customer_id"]
-        at = rate(order["currency"], order["ordered_at"].date()) if order else Decimal(1)
-        if who:
-            money[who].append((back["returned_at"].date(), -back["refund_amount"] * at))
+        order = orders.get(back["order_id"], {"rate": Decimal(1)} | back)
+        if order["customer_id"]:
+            refund = -back["refund_amount"] * order["rate"]
+            money[order["customer_id"]].append((back["returned_at"].date(), refund))
     return money
 
 
@@ -571,13 +591,13 @@ def test_reasons_are_those_of_a_plain_reference(brand: Brand) -> None:
     assert seen["eligible"] > 30 and seen["phone_already_chosen"] >= 1
 
 
-def test_arms_and_effects_of_campaigns(brand: Brand) -> None:
-    assert len(brand.truth["campaigns"]) >= 30
-    assert any(truth["caused_orders"] == 0 for truth in brand.truth["campaigns"].values())
+def test_arms_and_effects_of_campaigns(brand: Brand, orders: dict[str, dict[str, Any]]) -> None:
+    campaigns = brand.truth["campaigns"]
+    assert len(campaigns) >= 30
     texted = defaultdict(set)
     for row in brand.rows("select customer_id, campaign_id from sms_messages"):
         texted[row["campaign_id"]].add(row["customer_id"])
-    for campaign, truth in brand.truth["campaigns"].items():
+    for campaign, truth in campaigns.items():
         holdout = set(truth["holdout_customer_ids"])
         assert not texted[campaign] & holdout
         assert len(texted[campaign]) == truth["treated"]
@@ -585,17 +605,25 @@ def test_arms_and_effects_of_campaigns(brand: Brand) -> None:
         for customer in holdout | texted[campaign]:
             digest = hashlib.md5(f"{campaign}:{customer}".encode()).hexdigest()
             assert (int(digest[:8], 16) / 2**32 < 0.2) == (customer in holdout)
-        caused = brand.rows(
-            """
-            select customer_id from orders
-            where campaign_id = $1 and discount_code like 'EARLY-%'
-            """,
-            campaign,
-        )
+        caused = [
+            order
+            for order in orders.values()
+            if order["campaign_id"] == campaign
+            and (order["discount_code"] or "").startswith("EARLY")
+        ]
         assert len(caused) == truth["caused_orders"]
-        assert not holdout & {row["customer_id"] for row in caused}
-        effect = Decimal(truth["caused_net_revenue"]) / max(truth["treated"], 1)
+        assert {order["customer_id"] for order in caused} <= texted[campaign]
+        revenue = sum((order["net"] for order in caused), Decimal(0))
+        assert Decimal(truth["caused_net_revenue"]) == revenue
+        effect = revenue / max(truth["treated"], 1)
         assert abs(effect - Decimal(truth["effect_per_customer"])) < Decimal("0.000002")
+
+    # Chance did what was planted: over all campaigns, and nothing where nothing was.
+    planted = sum(truth["planted_chance"] * truth["treated"] for truth in campaigns.values())
+    caused = sum(truth["caused_orders"] for truth in campaigns.values())
+    assert 0.75 * planted < caused < 1.15 * planted
+    idle = [truth for truth in campaigns.values() if truth["planted_chance"] == 0]
+    assert idle and all(truth["caused_orders"] == 0 for truth in idle)
 
 
 def test_rising_stars_rise(brand: Brand, flows: dict[str, list[tuple[date, Decimal]]]) -> None:
