@@ -57,12 +57,14 @@ held as (
 
 ),
 
--- What would still count on the day of the projected demotion if nothing more were bought.
+-- What would still count on the day of the projected demotion if nothing more were bought, and what
+-- the policy in force on that day asks for.
 projected_spend as (
 
     select
         held.customer_id,
-        spend_spans.qualifying_spend
+        spend_spans.qualifying_spend,
+        tiers.spend_threshold
     from held
     inner join spend_spans
         on
@@ -70,6 +72,10 @@ projected_spend as (
             and held.projected_demotion_on >= spend_spans.valid_from
             and held.projected_demotion_on
             < coalesce(spend_spans.valid_to, cast('9999-12-31' as date))
+    inner join tiers
+        on
+            spend_spans.policy_version = tiers.policy_version
+            and held.tier_rank = tiers.tier_rank
 
 ),
 
@@ -100,10 +106,10 @@ customer_tiers as (
         held.grace_until,
         held.projected_demotion_on,
         case
-            when held.projected_demotion_on is not null
+            when projected_spend.spend_threshold is not null
                 then {{ money(
-                    "greatest(current_tiers.spend_threshold"
-                    ~ " - coalesce(projected_spend.qualifying_spend, 0), 0)"
+                    "greatest(projected_spend.spend_threshold"
+                    ~ " - projected_spend.qualifying_spend, 0)"
                 ) }}
         end as spend_to_keep_tier,
         held.policy_version

@@ -240,7 +240,7 @@ def history_of(steps: list[Step]) -> list[tuple]:
 
 
 def standing_of(step: Step, history: list[tuple], demotion: Step | None) -> dict[str, Any]:
-    """The row of customer_tiers on the night of `step`; `demotion` is what comes without orders."""
+    """The row of customer_tiers on the night of `step`; `demotion` comes if nothing is bought."""
     thresholds = (0, *step.night.version.thresholds)
     standing = {
         "tier_rank": step.held,
@@ -265,7 +265,8 @@ def standing_of(step: Step, history: list[tuple], demotion: Step | None) -> dict
         standing["grace_until"] = add_months(step.grace_from, step.night.version.grace_months)
     if demotion:
         standing["projected_demotion_on"] = demotion.night.day
-        standing["spend_to_keep_tier"] = max(thresholds[step.held] - demotion.spend, 0)
+        asked = demotion.night.version.thresholds[step.held - 1]
+        standing["spend_to_keep_tier"] = max(asked - demotion.spend, 0)
     return standing
 
 
