@@ -138,13 +138,14 @@ def nightly(
     """Run the night: land, build, check, publish, export, push. What the schedule runs."""
     started = time.monotonic()
     settings = _settings(home=home, raw=raw)
+    from orchestration.landing import resolve_as_of
+    from orchestration.locking import wait_for_warehouse
     from orchestration.warehouse import writer_lock
 
     with writer_lock(settings):  # say so at once, not after seconds of loading
-        pass
+        wait_for_warehouse(settings)
     with _Steps(quiet=as_json) as steps:
         steps.begin("Reading the project")
-        from orchestration.landing import resolve_as_of
 
         as_of_date = as_of.date() if as_of else resolve_as_of(settings.raw_dir, _today())
         outcome = _run_night(settings, as_of_date, steps)
@@ -422,7 +423,8 @@ class _Steps:
     def __enter__(self) -> _Steps:
         from rich.console import Console
 
-        self._console = Console(stderr=True, quiet=self._quiet, highlight=False)
+        # Bound now: while a night runs, what it prints itself to stderr goes to its log.
+        self._console = Console(file=sys.stderr, quiet=self._quiet, highlight=False)
         self._status = self._console.status("") if self._console.is_terminal else None
         if self._status:
             self._status.start()

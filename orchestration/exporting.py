@@ -23,7 +23,7 @@ from orchestration.files import (
     flush,
     private_folder,
     put_folder,
-    recover_folder,
+    recover_folders,
     remove,
     saving,
 )
@@ -57,7 +57,7 @@ def export(settings: Settings, as_of_date: date) -> Exported:
     """
     root = private_folder(settings.paths.exports)
     target = root / as_of_date.isoformat()
-    recover_folder(target)
+    recover_folders(root)
     for leftover in root.glob(".*.tmp"):
         remove(leftover)
 

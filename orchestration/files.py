@@ -21,6 +21,7 @@ PRIVATE_FOLDER = 0o700
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_ASIDE = ".old"
 
 
 def flush(path: Path) -> None:
@@ -85,32 +86,28 @@ def put_folder(new: Path, target: Path) -> None:
     """Make the finished folder `new` appear as `target`, in one step; an older one goes away.
 
     On Linux the two are exchanged, so that `target` is never missing. Where the system cannot do
-    that the old one is set aside first, and `recover_folder` puts it back after a kill in between.
+    that the old one is set aside first, and `recover_folders` puts it back after a kill in between.
     """
     if not target.exists():
         new.rename(target)
     elif _exchange(new, target):
         shutil.rmtree(new)
     else:
-        aside = _aside(target)
+        aside = target.with_name(f".{target.name}{_ASIDE}")
         target.rename(aside)
         new.rename(target)
         shutil.rmtree(aside)
     flush(target.parent)
 
 
-def recover_folder(target: Path) -> None:
-    """Put back the folder that a killed `put_folder` had set aside, or drop it where done."""
-    aside = _aside(target)
-    if aside.exists():
+def recover_folders(root: Path) -> None:
+    """Put back what a killed `put_folder` had set aside under `root`, or drop it where done."""
+    for aside in root.glob(f".*{_ASIDE}"):
+        target = root / aside.name.removeprefix(".").removesuffix(_ASIDE)
         if target.exists():
             shutil.rmtree(aside)
         else:
             aside.rename(target)
-
-
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.old")
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -36,11 +36,15 @@ def require_night(
     as_of_date: date,
     stage: Literal["raw.run_context", "vip_sms.marts.run_context"] = BUILT,
 ) -> dict[str, Any]:
-    """Return the run context of `as_of_date`. Raises `UserError` for any other night."""
+    """Return the run context of `as_of_date`.
+
+    Raises `UserError` for any other night, and for marts whose raw tables were replaced since: who
+    said stop in the new ones would be missing.
+    """
     context = read_night(connection, stage)
+    remedy = f"run `vip nightly --as-of {as_of_date}`"
     if context["as_of_date"] != as_of_date:
-        raise UserError(
-            f"the warehouse holds {context['as_of_date']}, not {as_of_date}: "
-            f"run `vip nightly --as-of {as_of_date}`"
-        )
+        raise UserError(f"the warehouse holds {context['as_of_date']}, not {as_of_date}: {remedy}")
+    if context["run_id"] != read_night(connection, LANDED)["run_id"]:
+        raise UserError(f"newer raw data have landed than the marts are built from: {remedy}")
     return context

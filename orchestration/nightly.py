@@ -9,7 +9,7 @@ import io
 import logging
 import os
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -79,7 +79,8 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
 
     outcome = Outcome()
     definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
-    with _instance(home) as instance, redirect_stdout(_LogStream(log)):
+    printed = _LogStream(log)
+    with _instance(home) as instance, redirect_stdout(printed), redirect_stderr(printed):
         _retire_dead_runs(instance, nightly_job.name)
         result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
             instance=instance,
@@ -88,6 +89,10 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
             raise_on_error=False,
         )
     outcome.run_id, outcome.success = result.run_id, result.success
+    if not outcome.success and outcome.why is None:
+        # A run that could not even begin has no logger yet that would have told.
+        for event in result.all_events:
+            _note(event, outcome, listener)
     return outcome
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -16,17 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 from dagster_dbt import DbtCliInvocation, DbtCliResource
 from packaging.version import Version, parse
 
 from orchestration.dbt_runner import PARENT_VARIABLE
-from orchestration.errors import BusyError
+from orchestration.locking import wait_for_warehouse
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.warehouse import connect, writer_lock
-
-# A killed run's dbt takes a moment to let go of the warehouse.
-_PATIENCE_SECONDS = 15.0
+from orchestration.warehouse import writer_lock
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -47,26 +42,6 @@ class Warehouse(dg.ConfigurableResource):
         with writer_lock(self.settings):
             wait_for_warehouse(self.settings)
             yield self
-
-
-def wait_for_warehouse(settings: Settings, patience: float = _PATIENCE_SECONDS) -> None:
-    """Return when the warehouse can be written to.
-
-    Raises `BusyError` when something that is no run, like a DuckDB shell, keeps it open.
-    """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            connect(settings).close()
-            return
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise
-            if time.monotonic() > deadline:
-                raise BusyError(
-                    f"another program has {settings.paths.warehouse} open: close it and run again"
-                ) from None
-        time.sleep(0.2)
 
 
 class Dbt(DbtCliResource):

@@ -4,10 +4,9 @@ from datetime import UTC
 
 import dagster as dg
 
-from orchestration.errors import BusyError
 from orchestration.jobs import nightly_job
+from orchestration.locking import is_locked
 from orchestration.settings import Settings
-from orchestration.warehouse import writer_lock
 
 _WAITING = (
     dg.DagsterRunStatus.QUEUED,
@@ -25,15 +24,7 @@ def in_flight(instance: dg.DagsterInstance, settings: Settings) -> bool:
     waiting = instance.get_runs_count(
         dg.RunsFilter(job_name=nightly_job.name, statuses=list(_WAITING))
     )
-    return waiting > 0 or _is_locked(settings)
-
-
-def _is_locked(settings: Settings) -> bool:
-    try:
-        with writer_lock(settings):
-            return False
-    except BusyError:
-        return True
+    return waiting > 0 or is_locked(settings)
 
 
 @dg.schedule(

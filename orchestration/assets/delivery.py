@@ -1,6 +1,7 @@
 """What leaves the warehouse: published marts, the holdout log, the files, the push."""
 
 import dagster as dg
+import pyarrow.parquet as pq
 
 from orchestration import plots, quality, summary
 from orchestration.assets.checks import GATE_KEYS
@@ -11,6 +12,7 @@ from orchestration.ledger import append_holdout_log, open_ledger
 from orchestration.night import require_night
 from orchestration.partitions import as_of_partitions, one_night_a_run
 from orchestration.publishing import publish
+from orchestration.quality.wording import masked
 from orchestration.resources import Warehouse
 from orchestration.sync import OlderNightError, push
 from orchestration.warehouse import connect
@@ -87,9 +89,11 @@ def exports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mater
         {"file": entry["file"], "rows": f"{entry['rows']:,}", "sha256": entry["sha256"][:12]}
         for entry in exported.manifest["files"]
     ]
+    first = pq.read_table(exported.folder / "vip_audience.parquet").slice(0, 5).to_pylist()
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(exported.folder),
+            "preview": dg.MetadataValue.md(as_table([masked(row) for row in first])),
             "files": dg.MetadataValue.md(as_table(files)),
             "policy_version": exported.manifest["policy_version"],
             "bytes_changed": exported.is_changed,

@@ -37,6 +37,11 @@ class Translator(DagsterDbtTranslator):
         return dbt_resource_props["fqn"][1]
 
 
+def _nearness(model: dict[str, Any]) -> tuple[int, str]:
+    schema = model["schema"]
+    return (_LAYERS.index(schema) if schema in _LAYERS else 0, model["name"])
+
+
 def _load_manifest() -> dict[str, Any]:
     """Read the manifest, with each test that names several models hung on the last of them."""
     manifest = json.loads(prepare_manifest(Settings()).read_bytes())
@@ -45,10 +50,7 @@ def _load_manifest() -> dict[str, Any]:
             parents = [manifest["nodes"].get(name) for name in node["depends_on"]["nodes"]]
             models = [parent for parent in parents if parent]
             if models:
-                last = max(
-                    models, key=lambda model: (_LAYERS.index(model["schema"]), model["name"])
-                )
-                node["attached_node"] = last["unique_id"]
+                node["attached_node"] = max(models, key=_nearness)["unique_id"]
     return manifest
 
 

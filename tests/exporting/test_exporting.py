@@ -145,7 +145,7 @@ def test_two_renames_do_where_the_system_cannot_exchange(
     folder = exported.folder
     before = content(folder)
     folder.rename(folder.with_name(".2026-07-01.old"))
-    files.recover_folder(folder)
+    files.recover_folders(folder.parent)
     assert content(folder) == before
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from orchestration import dbt_runner
 from orchestration.errors import BusyError, UserError
-from orchestration.resources import Warehouse, wait_for_warehouse
+from orchestration.locking import is_locked, wait_for_warehouse
+from orchestration.resources import Warehouse
 from orchestration.settings import Settings
-from orchestration.warehouse import connect, writer_lock
+from orchestration.warehouse import connect
 
 
 @pytest.fixture
@@ -120,20 +121,13 @@ def test_the_lock_is_held_for_the_whole_run_and_taken_once(
 ) -> None:
     busy = []
 
-    def is_busy() -> bool:
-        try:
-            with writer_lock(settings):
-                return False
-        except BusyError:
-            return True
-
     @dg.asset
     def first(warehouse: Warehouse) -> None:
-        busy.append(is_busy())
+        busy.append(is_locked(settings))
 
     @dg.asset(deps=[first])
     def second(warehouse: Warehouse) -> None:
-        busy.append(is_busy())
+        busy.append(is_locked(settings))
 
     defs = dg.Definitions(
         [first, second],
@@ -144,4 +138,4 @@ def test_the_lock_is_held_for_the_whole_run_and_taken_once(
     result = defs.resolve_job_def("both").execute_in_process()
     assert result.success
     assert busy == [True, True]
-    assert not is_busy()
+    assert not is_locked(settings)

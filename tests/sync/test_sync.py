@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 from night import AS_OF, Vip, build, members
 
@@ -313,6 +314,17 @@ def test_refuses_another_date_than_the_warehouse_holds(settings: Settings, vendo
     for day in (AS_OF - timedelta(days=1), AS_OF + timedelta(days=1)):
         with pytest.raises(UserError, match=f"holds {AS_OF}, not {day}"):
             sync.push(settings, "vendor", day)
+    assert vendor.calls == []
+
+
+def test_refuses_marts_that_stand_on_raw_tables_replaced_since(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(2))
+    with duckdb.connect(str(settings.paths.warehouse)) as connection:
+        connection.execute("update raw.run_context set run_id = 'a later landing'")
+    with pytest.raises(UserError, match="newer raw data have landed"):
+        sync.push(settings, "vendor", AS_OF)
     assert vendor.calls == []
 
 
