@@ -142,7 +142,7 @@ def _write(
     tell: Callable[[str], None],
 ) -> None:
     policies = read_policies(plan.policy_dir)
-    lowest = min(amount for _, amount in policies[-1].tiers)
+    (_, lowest), *_ = policies[-1].tiers
 
     tell("customers and catalogue")
     _set_variables(
@@ -182,7 +182,10 @@ def _write(
         writer.csv(table, f"all_{table}")
 
     tell("dirty rows and planted truths")
-    _load(connection, "unreadable", writer.dirty_rows(plan.as_of))
+    connection.execute(
+        "create table unreadable as select unnest($1::varchar[]) as customer_id",
+        [writer.dirty_rows(plan.as_of)],
+    )
     write_truth(
         connection,
         writer.folder / "truth.json",

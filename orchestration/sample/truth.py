@@ -88,6 +88,13 @@ def read_policies(folder: Path) -> list[Policy]:
     return sorted(policies, key=lambda policy: policy.effective_from)
 
 
+def policy_on(day: date, policies: list[Policy]) -> Policy:
+    """The version in force on a day; before the first one, the first."""
+    return next(
+        (policy for policy in reversed(policies) if policy.effective_from <= day), policies[0]
+    )
+
+
 def read_parameter(folder: Path, name: str, default: int) -> int:
     """A whole number of policy_parameters.csv, or `default` where it is not written down."""
     path = folder / "policy_parameters.csv"
@@ -145,10 +152,7 @@ def held_tiers(
         day = date.fromordinal(ordinal)
         today = slice(*np.searchsorted(change_day, [ordinal, ordinal + 1]))
         np.add.at(spend, change_of[today], change_by[today])
-        in_force = [policy for policy in policies if policy.effective_from <= day]
-        if not in_force:
-            continue
-        policy = in_force[-1]
+        policy = policy_on(day, policies)
         qualified = np.searchsorted([least for _, least in policy.tiers], spend, side="right")
         qualified = qualified.astype(np.int8)
 
@@ -277,7 +281,7 @@ def _hold(
 
 
 def _policy_in_force(policies: list[Policy], as_of: date) -> dict[str, Any]:
-    policy = [each for each in policies if each.effective_from <= as_of][-1]
+    policy = policy_on(as_of, policies)
     return {
         "grace_months": policy.grace_months,
         "demotion_cadence": policy.cadence,
@@ -362,7 +366,9 @@ def _special_ids(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         "no_phone": "e164 is null",
         "shared_phone": "is_shared_too_widely",
         "consent_unreadable": "is_unreadable",
-        "rising_stars": "n in (select n from who where name = 'rising_star')",
+        # Less than eight months of data do not hold their seven orders.
+        "rising_stars": "getvariable('days') > 245 "
+        "and n in (select n from who where name = 'rising_star')",
     }
     return {
         name: [

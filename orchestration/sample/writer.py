@@ -81,7 +81,7 @@ class Writer:
             self.repeated[table] = min(repeated, written // 2)
         self.rows[table] += written
 
-    def dirty_rows(self, as_of: date) -> list[dict[str, str]]:
+    def dirty_rows(self, as_of: date) -> list[str]:
         """Add the rows that do not fit; return the customer_id of each whose consent they blur."""
         vips = self.connection.execute(
             """
@@ -101,7 +101,7 @@ class Writer:
                 self._append(table, [row.values for row in own])
                 self.rows[table] += len(own)
                 self.dirty.update((table, row.reason) for row in own if row.reason)
-        return [{"customer_id": row.about} for row in rows if row.about] or [{"customer_id": ""}]
+        return [row.about for row in rows if row.about]
 
     def counts(self) -> dict[str, Any]:
         """Rows by table; dirty rows by table and reason; repeated rows by table."""

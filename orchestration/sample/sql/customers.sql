@@ -12,7 +12,8 @@ numbered as (
         (n - 1) // 4 as block,
         (n - 1) % 4 as seat,
         -- Multiples of the golden ratio: exact shares of each archetype in any stretch of numbers.
-        ((n * 2654435769) % 4294967296 * getvariable('slots')) // 4294967296 as slot
+        (n * 2654435769 + (dice('archetype', 0) >> 32)::bigint) % 4294967296
+        * getvariable('slots') // 4294967296 as slot
     from range(1, getvariable('customers') + getvariable('guests') + 1) as numbers(n)
 
 ),
