@@ -18,7 +18,7 @@ _PHONE = re.compile(r"\+?\d[\d ().-]{5,}\d")
 
 
 def mask(text: str) -> str:
-    """Return `text` with e-mail addresses and phone-like digit runs (7 digits and more) starred out.
+    """Return `text` with e-mail addresses and phone-like runs of 7 digits and more starred out.
 
     The last two digits of a number stay, so that two masked rows can be told apart.
     ISO dates and timestamps are left alone.

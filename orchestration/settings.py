@@ -1,6 +1,6 @@
 """Every setting, read once from the environment or `.env`, and every path that follows from it.
 
-No other module reads the environment, except `definitions` for secrets that Dagster hands to resources.
+Modules take settings from here; the environment itself only carries them to child processes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     )
     memory_limit: str = Field("5GB", description="What DuckDB may hold in memory before it spills.")
     threads: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 2, 8), description="Threads of DuckDB and dbt."
+        default_factory=lambda: min(os.cpu_count() or 2, 8),
+        description="Threads of DuckDB and dbt.",
     )
     schedule_hour: int = Field(2, ge=0, le=23, description="Hour at which the nightly run starts.")
     schedule_timezone: str = Field("UTC", description="IANA zone of that hour.")
@@ -65,6 +66,7 @@ class Paths:
     """The files under `VIP_HOME`. Nothing is created by asking."""
 
     def __init__(self, home: Path) -> None:
+        """Lay out the files under `home`."""
         self.home = home
         self.warehouse = home / "warehouse.duckdb"
         self.build = home / "build" / "vip_sms.duckdb"

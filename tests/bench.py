@@ -58,10 +58,7 @@ def measure(arguments: list[str], environment: dict[str, str]) -> Measured:
     measured.wall = time.monotonic() - started
     after = os.times()
     measured.cpu = (
-        after.children_user
-        + after.children_system
-        - before.children_user
-        - before.children_system
+        after.children_user + after.children_system - before.children_user - before.children_system
     )
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, arguments, stderr=errors)

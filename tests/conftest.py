@@ -17,7 +17,7 @@ def project_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Reference material that lies beside a developer's checkout; tests that need it skip without."""
+    """Reference material beside a developer's checkout; tests that need it skip without."""
     folder = PROJECT_DIR.parent / "shared"
     if not folder.is_dir():
         pytest.skip(f"no reference material beside the project ({folder.name}/ is absent)")
