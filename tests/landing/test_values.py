@@ -197,6 +197,14 @@ def test_an_order_takes_the_latest_rate_of_its_date(brand: Brand):
     ]
 
 
+def test_a_large_amount_survives_its_conversion(brand: Brand):
+    put_orders(brand, "JPY")
+    brand.put("orders.csv", "order_id,ordered_at,currency,tax_amount\no1,2026-01-02,JPY,2000000\n")
+    brand.put("fx_rates.csv", "currency,valid_from,rate_to_reporting\nJPY,2026-01-01,0.0067\n")
+    brand.land()
+    assert brand.rows("select tax_amount * fx_rate from raw.orders") == [(Decimal("13400"),)]
+
+
 def test_phones_are_read_by_their_customers_country(brand: Brand):
     brand.put(
         "customers.csv",
