@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import duckdb
@@ -24,7 +25,7 @@ def is_locked(settings: Settings) -> bool:
 
 
 def wait_for_warehouse(settings: Settings, patience: float = _PATIENCE_SECONDS) -> None:
-    """Return when the warehouse can be written to; call it with the lock held.
+    """Return when the warehouse can be written to, swept clean; call it with the lock held.
 
     Raises `BusyError` when something that is no run, like a DuckDB shell, keeps it open.
     """
@@ -32,6 +33,8 @@ def wait_for_warehouse(settings: Settings, patience: float = _PATIENCE_SECONDS) 
     while True:
         try:
             connect(settings).close()
+            # Nobody else is at work: what lies here was spilled by a run that was killed.
+            shutil.rmtree(settings.paths.tmp, ignore_errors=True)
             return
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
