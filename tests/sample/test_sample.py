@@ -22,6 +22,7 @@ import phonenumbers
 import pytest
 import yaml
 
+from orchestration import sample
 from orchestration.contract import Table, load_contract, raw_tables
 from orchestration.errors import UserError
 from orchestration.landing import land
@@ -514,6 +515,25 @@ def _e164(phone: str | None, country: str | None) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def test_every_number_is_valid_however_it_is_written() -> None:
+    con = duckdb.connect()
+    con.execute("set variable as_of = timestamp '2026-07-01'")
+    con.execute((sample.SQL / "macros.sql").read_text())
+    for region in sample.brand.REGIONS:
+        written = con.execute(
+            """
+            select e164, written(e164, $1, style)
+            from (
+                select mobile_number($1, prefix, seat) as e164
+                from (select unnest($2) as prefix), (select unnest($3) as seat)
+            ), range(6) as styles(style)
+            """,
+            [region.country, region.prefixes, [0, 1, 1111, 1112, 9898]],
+        ).fetchall()
+        for e164, text in written:
+            assert _e164(text, region.country) == e164, (region.country, text)
 
 
 def test_reasons_are_those_of_a_plain_reference(brand: Brand) -> None:

@@ -171,52 +171,12 @@ seated as (
         row_number() over (partition by prefix order by n) - 1 as seat
     from chosen
 
-),
-
-lines as (
-
-    select
-        n,
-        country,
-        prefix,
-        seat,
-        -- 555-0100 first; 555-1212 is directory enquiries.
-        (100 + seat + case when seat >= 1112 then 1 else 0 end) % 10000 as line
-    from seated
-
 )
 
 select
     n,
-    case
-        when country in ('US', 'CA')
-            then '+1' || prefix || (555 - seat // 9899)::varchar || lpad(line::varchar, 4, '0')
-        when country = 'DE' then '+' || prefix || lpad((10000000 + seat)::varchar, 8, '0')
-        when country = 'MY' then '+' || prefix || lpad((2000000 + seat)::varchar, 7, '0')
-        else '+' || prefix || lpad((seat + 123)::varchar, 6, '0')
-    end as e164
-from lines;
-
--- How people write a number down.
-create macro written(e164, country, style) as
-    case
-        when country in ('US', 'CA')
-            then case style
-                when 0 then '(' || e164[3:5] || ') ' || e164[6:8] || '-' || e164[9:12]
-                when 1 then e164[3:5] || '-' || e164[6:8] || '-' || e164[9:12]
-                when 2 then e164[3:12]
-                when 3 then '+1 ' || e164[3:5] || ' ' || e164[6:8] || ' ' || e164[9:12]
-                when 4 then '1.' || e164[3:5] || '.' || e164[6:8] || '.' || e164[9:12]
-                else e164
-            end
-        else case style
-            when 0 then e164[1:3] || ' ' || e164[4:7] || ' ' || e164[8:]
-            when 1 then '0' || e164[4:7] || ' ' || e164[8:]
-            when 2 then '0' || e164[4:]
-            when 3 then '00' || e164[2:3] || ' ' || e164[4:]
-            else e164
-        end
-    end;
+    mobile_number(country, prefix, seat) as e164
+from seated;
 
 -- When they joined and how they buy. Time runs on the shop's own clock, where every minute sees as
 -- many orders as any other; `clock` turns it into days, busy ones longer than quiet ones.

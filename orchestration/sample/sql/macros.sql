@@ -34,3 +34,38 @@ create macro is_kept(moment) as moment < getvariable('as_of') + interval 2 day;
 -- The holdout rule of the programme: where a key lies between 0 and 1 under a salt.
 create macro bucket(salt, key) as
     cast('0x' || left(md5(salt || ':' || key), 8) as ubigint) / 4294967296;
+
+-- The seat-th number of an area code or mobile prefix. In the United States and Canada 555-0100
+-- comes first; 555-1212 is directory enquiries.
+create macro mobile_number(country, prefix, seat) as
+    case
+        when country in ('US', 'CA')
+            then '+1' || prefix || (555 - seat // 9899)
+                || lpad(((100 + seat + (seat >= 1112)::integer) % 10000)::varchar, 4, '0')
+        when country = 'DE' then '+' || prefix || (10000000 + seat)
+        when country = 'MY' then '+' || prefix || (2000000 + seat)
+        else '+' || prefix || lpad((123 + seat)::varchar, 6, '0')
+    end;
+
+-- How people write a number down.
+create macro written(e164, country, style) as
+    case
+        when country in ('US', 'CA')
+            then case style
+                when 0 then '(' || e164[3:5] || ') ' || e164[6:8] || '-' || e164[9:12]
+                when 1 then e164[3:5] || '-' || e164[6:8] || '-' || e164[9:12]
+                when 2 then e164[3:12]
+                when 3 then '+1 ' || e164[3:5] || ' ' || e164[6:8] || ' ' || e164[9:12]
+                when 4 then '1.' || e164[3:5] || '.' || e164[6:8] || '.' || e164[9:12]
+                else e164
+            end
+        else case style
+            when 0 then e164[1:3] || ' ' || e164[4:7] || ' ' || e164[8:]
+            when 1 then '0' || e164[4:7] || ' ' || e164[8:]
+            when 2 then '0' || e164[4:]
+            when 3
+                then case when country = 'AU' then '0011 ' else '00' end
+                    || e164[2:3] || ' ' || e164[4:]
+            else e164
+        end
+    end;

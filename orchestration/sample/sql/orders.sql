@@ -152,7 +152,7 @@ rising as (
 
 ),
 
--- Once well inside the window; whoever is a cent short again in the first moment that does not count.
+-- Once well inside the window; who is a cent short again in the first moment that does not count.
 on_the_line as (
 
     select
@@ -349,8 +349,8 @@ totals as (
 
 ),
 
--- Attribution, earned or not: orders in the five days after an early-access text. The text is of the
--- same month, because it goes out on the second Tuesday.
+-- Attribution, earned or not: orders in the five days after an early-access text. The text is of
+-- the same month, because it goes out on the second Tuesday.
 touched as (
 
     select
