@@ -163,6 +163,18 @@ def test_a_sound_brand_passes(brand, failed):
         ),
         (f"update {AUDIENCE} set tier = 'bronze'", "every_member_holds_a_vip_tier"),
         (f"update {AUDIENCE} set tier_rank = null", "every_member_holds_a_vip_tier"),
+        # a tier of the policy, but not the one that is held
+        (
+            "insert into policy.tier_rules values ('argent', 1);"
+            f"update {AUDIENCE} set tier = 'argent' where tier_rank = 1",
+            "every_member_holds_a_vip_tier",
+        ),
+        # the one that is held, but none of the policy
+        (
+            f"update {AUDIENCE} set tier = 'bronze' where tier_rank = 1;"
+            "update vip_sms.marts.customer_tiers set tier = 'bronze' where tier_rank = 1",
+            "every_member_holds_a_vip_tier",
+        ),
         (f"update {AUDIENCE} set audience_ids = 'vip,other'", "every_member_holds_a_vip_tier"),
         (f"update {AUDIENCE} set audience_ids = null", "every_member_holds_a_vip_tier"),
         (
