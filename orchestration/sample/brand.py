@@ -244,9 +244,10 @@ CHANNELS = ("paid_social", "search", "organic", "referral", "store", "influencer
 NO_PHONE, BAD_PHONE = 0.03, 0.015
 HOUSEHOLD_SHARE, HOUSEHOLD_SHARE_OF_CORE = 0.04, 0.25  # of blocks of four
 WIDE_EVERY, WIDE_SIZE = 25_000, 7
+# Valid in no country of the brand; "555-0123" would be a number in Germany.
 UNUSABLE_PHONES = (
-    "555-0123",
-    "(123) 555-0147",
+    "+1 555 0123",
+    "+1 (123) 555-0147",
     "000-000-0000",
     "ask at the store",
     "+44 7700 900123",

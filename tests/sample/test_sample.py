@@ -536,6 +536,11 @@ def test_every_number_is_valid_however_it_is_written() -> None:
             assert _e164(text, region.country) == e164, (region.country, text)
 
 
+@pytest.mark.parametrize("country", sorted({region.country for region in sample.brand.REGIONS}))
+def test_unusable_numbers_are_valid_nowhere(country: str) -> None:
+    assert [_e164(phone, country) for phone in sample.brand.UNUSABLE_PHONES] == [None] * 6
+
+
 def test_reasons_are_those_of_a_plain_reference(brand: Brand) -> None:
     as_of = datetime(2026, 7, 1)
     customers = {row["customer_id"]: row for row in brand.rows("select * from customers")}
