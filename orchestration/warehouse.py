@@ -34,7 +34,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     connection.execute("set TimeZone = 'UTC'")
     if paths.build.exists():
         mode = "(read_only)" if read_only else ""
-        connection.execute(f"attach '{paths.build}' as vip_sms {mode}")
+        connection.execute(f"attach if not exists '{paths.build}' as vip_sms {mode}")
     return connection
 
 

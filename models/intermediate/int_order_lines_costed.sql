@@ -2,7 +2,7 @@ with
 
 orders as (
 
-    select * from {{ ref("stg_orders") }}
+    select * from {{ ref("int_orders_attributed") }}
 
 ),
 
@@ -18,7 +18,7 @@ products as (
 
 ),
 
-converted as (
+amounts as (
 
     select
         order_lines.order_line_id,
@@ -33,12 +33,22 @@ converted as (
         {{ money(money("order_lines.quantity * order_lines.unit_price") ~ " * orders.fx_rate") }}
             as gross_revenue,
         {{ money("coalesce(order_lines.line_discount_amount, 0) * orders.fx_rate") }}
-            as line_discount_amount,
+            as given_discount_amount,
         {{ money("order_lines.unit_cost * orders.fx_rate") }} as line_unit_cost
     from order_lines
     inner join orders on order_lines.order_id = orders.order_id
     left join products on order_lines.product_id = products.product_id
     where orders.status <> 'cancelled'
+
+),
+
+-- A discount larger than its line is worth the line: nobody is paid for buying.
+converted as (
+
+    select
+        *,
+        least(given_discount_amount, gross_revenue) as line_discount_amount
+    from amounts
 
 ),
 

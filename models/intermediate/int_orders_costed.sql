@@ -8,7 +8,7 @@ order_lines as (
 
 orders as (
 
-    select * from {{ ref("stg_orders") }}
+    select * from {{ ref("int_orders_attributed") }}
 
 ),
 

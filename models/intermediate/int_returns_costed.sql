@@ -8,7 +8,7 @@ returns as (
 
 orders as (
 
-    select * from {{ ref("stg_orders") }}
+    select * from {{ ref("int_orders_attributed") }}
 
 ),
 
@@ -21,6 +21,12 @@ order_lines as (
 costed_lines as (
 
     select * from {{ ref("int_order_lines_costed") }}
+
+),
+
+customers as (
+
+    select * from {{ ref("stg_customers") }}
 
 ),
 
@@ -44,7 +50,7 @@ int_returns_costed as (
         return_orders.returned_order_id as order_id,
         -- The order knows best who bought; a return that names none speaks for itself.
         case
-            when return_orders.returned_order_id is null then return_orders.customer_id
+            when return_orders.returned_order_id is null then customers.customer_id
             else orders.customer_id
         end as customer_id,
         return_orders.product_id,
@@ -60,6 +66,7 @@ int_returns_costed as (
         ) }} as restocked_cost
     from return_orders
     left join orders on return_orders.returned_order_id = orders.order_id
+    left join customers on return_orders.customer_id = customers.customer_id
     where coalesce(orders.status, 'completed') <> 'cancelled'
 
 )
