@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 if TYPE_CHECKING:
     import dagster as dg
+    from dagster._utils.error import SerializableErrorInfo
+
+_NO_REASON = "no reason given"
 
 STEPS = {
     "landing": "Landing the raw tables",
@@ -228,9 +232,7 @@ def _note(event: dg.DagsterEvent, outcome: Outcome, listener: Listener) -> None:
         listener(step, "failed")
     elif kind == dg.DagsterEventType.RUN_FAILURE and outcome.why is None:
         error = event.job_failure_data.error
-        while error and error.cause:
-            error = error.cause
-        outcome.why = _first_line(error.message if error else event.message or "no reason given")
+        outcome.why = _last_words(error) if error else _first_line(event.message or _NO_REASON)
 
 
 def _reason(failure: dg.StepFailureData, outcome: Outcome) -> str:
@@ -243,9 +245,14 @@ def _reason(failure: dg.StepFailureData, outcome: Outcome) -> str:
             f"{check.name} ({check.asset})" for check in outcome.checks if check.state == "failed"
         ]
         return f"a blocking check failed: {', '.join(failed)}; nothing behind it was done"
-    while error and error.cause:
+    return _last_words(error) if error else _NO_REASON
+
+
+def _last_words(error: SerializableErrorInfo) -> str:
+    """The error behind all others in one line; our own are sentences and go without their class."""
+    while error.cause:
         error = error.cause
-    return _first_line(error.message if error else "no reason given")
+    return re.sub(r"^orchestration\.[\w.]+: ", "", _first_line(error.message))
 
 
 def _first_line(text: str) -> str:
