@@ -1,0 +1,132 @@
+"""A small brand, its finished night, and a second delivery of raw data to move on to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spoiling import add_spend_and_dirt, no_room_for_files
+from vip_process import Ended, content, exported, start
+
+CUSTOMERS = 800  # at this size and seed every reason to be left out befalls some VIP
+VIP = Path(sys.executable).with_name("vip")
+
+
+@dataclass(frozen=True)
+class Night:
+    """A home in which one night went through, and what `vip nightly` printed."""
+
+    folder: Path
+    day: str = "2026-07-01"
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / "raw"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "var"
+
+    @property
+    def changed_raw(self) -> Path:
+        """The same brand a moment later: more spend, and rows about somebody that do not fit."""
+        return self.folder / "changed"
+
+    @cached_property
+    def truth(self) -> dict[str, Any]:
+        return json.loads((self.raw / "truth.json").read_text(encoding="utf-8"))
+
+    @property
+    def printed(self) -> str:
+        return (self.folder / "printed.txt").read_text(encoding="utf-8")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"VIP_HOME": str(self.home), "VIP_RAW_DIR": str(self.raw), "VIP_THREADS": "2"}
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """One night for all, whichever worker comes first; look at it, change only copies."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "end_to_end"
+    folder.mkdir(exist_ok=True)
+    made = Night(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "printed.txt").exists():
+            _make(made)
+    return made
+
+
+def _make(night: Night) -> None:
+    environment = os.environ | night.environment
+    for arguments in (
+        ("sample", "--customers", str(CUSTOMERS), "--seed", "1", "--out", str(night.raw)),
+        ("nightly",),
+    ):
+        process = subprocess.run(
+            [str(VIP), *arguments], env=environment, capture_output=True, text=True, timeout=600
+        )
+        assert process.returncode == 0, process.stderr
+    shutil.copytree(night.raw, night.changed_raw)
+    add_spend_and_dirt(night.changed_raw, night.truth)
+    (night.folder / "printed.txt").write_text(process.stdout + process.stderr, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def copy_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Night], Path]]:
+    """Copies of a night's home, to be spoilt; they go away at the end."""
+    made: list[Path] = []
+
+    def copy(night: Night) -> Path:
+        folder = tmp_path_factory.mktemp("home") / "var"
+        shutil.copytree(night.home, folder, symlinks=True)
+        made.append(folder)
+        return folder
+
+    yield copy
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(night: Night, copy_of: Callable[[Night], Path]) -> Path:
+    """A home of this test's own in which the night went through."""
+    return copy_of(night)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A night with new data that met a full disk at its export, and what stood there after it."""
+
+    home: Path
+    ended: Ended
+    exports: dict[str, bytes]
+    outbox: dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def failed(
+    night: Night, copy_of: Callable[[Night], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Failed:
+    """The changed brand's night, with no room left for files."""
+    home = copy_of(night)
+    ended = start(
+        tmp_path_factory.mktemp("run"),
+        "nightly",
+        before=no_room_for_files,
+        raw_dir=night.changed_raw,
+        home=home,
+    ).wait()
+    return Failed(home, ended, exported(home, night.day), content(home / "outbox"))

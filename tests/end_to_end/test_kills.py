@@ -1,0 +1,109 @@
+"""SIGKILL at random moments of `vip nightly`, one home all the time, as a bad week would be."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from vip_process import content, csv_rows, exported, marts, query, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end_kills")]
+
+ANYWHERE, DELIVERING = 14, 6
+GATE_PASSED = "✓ Checking the audience"
+
+
+def state(home: Path, day: str) -> tuple[str, dict, dict[str, bytes]]:
+    """The published raw data by fingerprint, every mart's rows, and the bytes of the files."""
+    (context,) = query(home, "select raw_fingerprint, as_of_date::varchar from marts.run_context")
+    assert context[1] == day
+    return context[0], marts(home), exported(home, day)
+
+
+def delivered(home: Path) -> dict[str, set[str]]:
+    """Who stands on which list after all that was ever sent to the outbox."""
+    lists: dict[str, set[str]] = {}
+    for path in sorted(home.glob("outbox/*/*.csv")):
+        _, _, what, *name = path.stem.split("-")
+        members = {row["customer_id"] for row in csv_rows(path)}
+        held = lists.setdefault("-".join(name), set())
+        if what == "add":
+            held |= members
+        elif what == "remove":
+            held -= members
+    return lists
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(night, tmp_path_factory: pytest.TempPathFactory):
+    """The changed brand's first night in a home of its own, and the seconds it took: all, tail."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    began = time.monotonic()
+    run = start(folder, "nightly", raw_dir=night.changed_raw, home=folder / "var")
+    while run.is_alive and GATE_PASSED not in run.err:
+        time.sleep(0.05)
+    tail = time.monotonic()
+    ended = run.wait()
+    assert ended.code == 0, ended.err
+    return folder / "var", time.monotonic() - began, time.monotonic() - tail
+
+
+def test_killed_at_twenty_moments(night, home: Path, undisturbed, tmp_path: Path) -> None:
+    other, seconds, tail = undisturbed
+    chance = random.Random(20)
+    raws = {night.raw: state(night.home, night.day), night.changed_raw: state(other, night.day)}
+    assert len({json.dumps(each[1], default=str) for each in raws.values()}) == 2
+    assert len({each[2]["vip_audience.csv"] for each in raws.values()}) == 2
+    by_fingerprint = {each[0]: each for each in raws.values()}
+
+    # Evenly over the run, and some where the files change hands; in any order.
+    moments = [("", (n + chance.random()) / ANYWHERE * seconds) for n in range(ANYWHERE)]
+    moments += [(GATE_PASSED, chance.random() * tail) for _ in range(DELIVERING)]
+    chance.shuffle(moments)
+    alive, turned = 0, 0
+    for number, (after, wait) in enumerate(moments):
+        published = query(home, "select raw_fingerprint from marts.run_context")[0][0]
+        (raw,) = [folder for folder, each in raws.items() if each[0] != published]
+        run = start(tmp_path / "run", "nightly", raw_dir=raw, home=home)
+        while run.is_alive and after not in run.err:
+            time.sleep(0.02)
+        time.sleep(wait)
+        alive += run.is_alive
+        run.kill(group=number % 2 == 0)  # else dbt is left an orphan, as the OOM killer does
+        run.wait()
+
+        told = (number, after, wait)
+        fingerprint, tables, _ = state(home, night.day)
+        turned += fingerprint != published
+        assert tables == by_fingerprint[fingerprint][1], told
+        assert exported(home, night.day) in [each[2] for each in raws.values()], told
+        assert visible(home / "exports") == [night.day, "latest"], told
+        assert (home / "exports" / "latest").readlink() == Path(night.day), told
+        with sqlite3.connect(home / "ledger.sqlite") as ledger:
+            assert ledger.execute("pragma integrity_check").fetchall() == [("ok",)], told
+    assert alive >= len(moments) * 0.6, "the moments were not spread over the run"
+    assert turned, "no kill came late enough to matter"
+
+    ended = start(tmp_path / "run", "nightly", raw_dir=night.changed_raw, home=home).wait()
+    assert ended.code == 0, ended.err
+    assert state(home, night.day) == raws[night.changed_raw]
+    assert content(home / "exports") == content(other / "exports")
+    assert not list((home / "exports").glob(".*")) and not list((home / "published").glob(".*"))
+    assert not list((home / "outbox").rglob(".*"))
+
+    lists = delivered(home)
+    audience = csv_rows(home / "exports" / night.day / "vip_audience.csv")
+    holdout = csv_rows(home / "exports" / night.day / "holdout.csv")
+    assert lists["vip"] == {row["customer_id"] for row in audience}
+    held_out = {row["customer_id"] for row in holdout if row["arm"] == "holdout"}
+    assert lists["holdout-global"] == held_out
+    plan = start(tmp_path / "run", "plan", "--json", home=home).wait()
+    assert not {action for action, rows in plan.json["counts"].items() if rows} - {"unchanged"}

@@ -1,0 +1,152 @@
+"""A plan names what the push then does and touches nothing; no push passes the gate."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+from spoiling import slip_in
+from vip_process import content, csv_rows, query, start
+
+from orchestration.settings import PROJECT_DIR
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+
+
+def forget(home: Path, night) -> dict[str, str]:
+    """Let the ledger say that the outbox holds something else; return who was made what."""
+    audience = csv_rows(home / "exports" / night.day / "vip_audience.csv")
+    new, other, *_ = [row["customer_id"] for row in audience]
+    gone = next(each for each, vip in night.truth["vips"].items() if vip["reason"] == "opted_out")
+    with sqlite3.connect(home / "ledger.sqlite") as ledger:
+        ledger.execute("delete from sync_rows where customer_id = ?", (new,))
+        ledger.execute(
+            "update sync_rows set accepted_hash = 'x', tier = 'platinum' "
+            "where customer_id = ? and object = 'profile'",
+            (other,),
+        )
+        for name in ("profile", "vip"):
+            ledger.execute(
+                "insert into sync_rows select destination, object, ?, tier, desired_hash, "
+                "accepted_hash, state, attempts, null, null, null, null, sync_run_id "
+                "from sync_rows where object = ? and state = 'complete' limit 1",
+                (gone, name),
+            )
+    return {"new": new, "other": other, "gone": gone}
+
+
+def test_the_push_does_what_the_plan_said(night, home: Path, tmp_path: Path) -> None:
+    who = forget(home, night)
+    before = content(home)
+    planned = start(tmp_path, "plan", "--json", home=home).wait()
+    assert planned.code == 0, planned.err
+    assert content(home) == before, "a plan touches nothing"
+
+    changes = [row for row in planned.json["rows"] if row["action"] != "unchanged"]
+    assert {(row["object"], row["action"], row["reason"], row["customers"]) for row in changes} == {
+        ("profile", "add", "new", 1),
+        ("vip", "add", "new", 1),
+        ("profile", "change", "tier changed", 1),
+        ("profile", "change", "opted_out", 1),
+        ("vip", "remove", "opted_out", 1),
+    }
+
+    refused = start(tmp_path, "push", "--approve", "4", home=home).wait()
+    assert "5 changes and 4 are approved" in refused.complaint
+    assert content(home / "outbox") == content(night.home / "outbox")
+
+    pushed = start(tmp_path, "push", "--json", "--approve", "5", home=home).wait()
+    assert pushed.code == 0, pushed.err
+    assert pushed.json["counts"] == planned.json["counts"]
+    assert pushed.json["rows"] == planned.json["rows"]
+    sent = {
+        path.stem.split("-", 2)[2]: [row["customer_id"] for row in csv_rows(path)]
+        for path in (home / "outbox" / night.day).iterdir()
+        if path.name not in {old.name for old in (night.home / "outbox" / night.day).iterdir()}
+    }
+    assert {name: sorted(rows) for name, rows in sent.items()} == {
+        "remove-vip": [who["gone"]],
+        "profiles": sorted(who.values()),
+        "add-vip": [who["new"]],
+    }
+    (left,) = [
+        row
+        for path in (home / "outbox" / night.day).glob("*-profiles.csv")
+        for row in csv_rows(path)
+        if row["customer_id"] == who["gone"]
+    ]
+    assert not left["phone"] and not left["email"], "who said stop is told of by our id alone"
+
+    again = start(tmp_path, "plan", "--json", home=home).wait()
+    assert {name for name, rows in again.json["counts"].items() if rows} == {"unchanged"}
+
+
+def somebody(night, reason: str) -> str:
+    if reason == "held_out":
+        held_out = (
+            "select min(customer_id) from marts.audience_decisions where decision = 'holdout'"
+        )
+        return query(night.home, held_out)[0][0]
+    return next(each for each, vip in night.truth["vips"].items() if vip["reason"] == reason)
+
+
+def ledger_rows(home: Path) -> Counter:
+    with sqlite3.connect(home / "ledger.sqlite") as ledger:
+        return Counter(ledger.execute("select * from sync_rows").fetchall())
+
+
+@pytest.fixture(scope="module")
+def spoilt(night, copy_of) -> Path:
+    return copy_of(night)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["suppressed", "test_account", "no_consent", "consent_unreadable", "held_out", "shared_phone"],
+)
+def test_nobody_forbidden_passes_the_gate_of_a_push(
+    night, spoilt: Path, tmp_path: Path, reason: str
+) -> None:
+    customer = somebody(night, reason)
+    slip_in(spoilt, customer)
+    try:
+        ended = start(tmp_path, "push", home=spoilt).wait()
+        assert "the gate is shut, nothing is sent" in ended.complaint
+        assert content(spoilt / "outbox") == content(night.home / "outbox")
+        assert ledger_rows(spoilt) == ledger_rows(night.home)
+    finally:
+        with duckdb.connect(str(spoilt / "warehouse.duckdb")) as connection:
+            connection.execute(
+                "delete from activation.sync_vip_audience where customer_id = ?", [customer]
+            )
+
+
+def test_materialising_the_push_alone_sends_nothing_past_the_gate(night, home: Path) -> None:
+    slip_in(home, somebody(night, "opted_out"))
+    process = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dagster")),
+            *("asset", "materialize", "-m", "orchestration.definitions"),
+            *("--select", "push_outbox", "--partition", night.day),
+        ],
+        cwd=PROJECT_DIR,
+        env={
+            **os.environ,
+            **night.environment,
+            "VIP_HOME": str(home),
+            "DAGSTER_HOME": str(home / "dagster"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode != 0
+    assert "the gate is shut, nothing is sent" in process.stdout + process.stderr
+    assert content(home / "outbox") == content(night.home / "outbox")
+    assert ledger_rows(home) == ledger_rows(night.home)

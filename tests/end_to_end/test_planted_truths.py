@@ -1,0 +1,183 @@
+"""What the sample brand hid in its data comes back from a night, exactly; nobody else leaves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from vip_process import csv_rows, exported, query
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+
+HOLDOUT_SHARE, SALT = 0.10, "vip-global-1"  # of seeds/policy/holdouts.csv
+
+
+def test_tiers(night) -> None:
+    told = dict(query(night.home, "select customer_id, tier from marts.customer_tiers"))
+    held = {customer: tier for customer, tier in night.truth["tiers"].items() if tier != "none"}
+    assert {customer: tier for customer, tier in told.items() if tier != "none"} == held
+    assert set(night.truth["tiers"]) <= set(told), (
+        "who fell out of the programme is still a customer"
+    )
+    assert set(held.values()) == {"silver", "gold", "platinum"}
+
+
+def test_spend_and_grace_of_each_vip(night) -> None:
+    told = query(
+        night.home,
+        "select customer_id, qualifying_spend, grace_until from marts.customer_tiers "
+        "where tier_rank > 0 order by all",
+    )
+    cent = Decimal("0.01")
+    planted = [
+        (customer, Decimal(vip["qualifying_spend"]).quantize(cent), vip["grace_until"])
+        for customer, vip in night.truth["vips"].items()
+    ]
+    assert [
+        (customer, spend.quantize(cent), until and until.isoformat())
+        for customer, spend, until in told
+    ] == planted
+    assert any(until for *_, until in planted) and not all(until for *_, until in planted)
+
+
+def test_why_each_vip_may_or_may_not_be_texted(night) -> None:
+    """The holdout is drawn anew here, as the design says it in words."""
+    contacts = dict(
+        query(night.home, "select customer_id, contact_id from marts.audience_decisions")
+    )
+
+    def expected(customer: str, reason: str) -> tuple[str, str]:
+        if reason != "eligible":
+            return "excluded", reason
+        digest = hashlib.md5(f"{SALT}:{contacts[customer]}".encode()).hexdigest()
+        if int(digest[:8], 16) / 2**32 < HOLDOUT_SHARE:
+            return "holdout", "global_holdout"
+        return "member", "member"
+
+    told = {
+        customer: (decision, reason)
+        for customer, decision, reason in query(
+            night.home, "select customer_id, decision, reason_code from marts.audience_decisions"
+        )
+    }
+    vips = night.truth["vips"]
+    assert told == {customer: expected(customer, vip["reason"]) for customer, vip in vips.items()}
+    reasons = Counter(reason for _, reason in told.values())
+    assert len(reasons) == 10, f"the sample no longer shows every reason: {reasons}"
+
+
+def test_the_last_word_on_consent(night) -> None:
+    told = {
+        customer: (state, is_willing)
+        for customer, state, is_willing in query(
+            night.home,
+            "select customer_id, state, is_opted_in from marts.customer_consent "
+            "where purpose = 'marketing'",
+        )
+    }
+    unreadable = set(night.truth["consent_unreadable"])
+    stopped = {customer for customer, (state, _) in told.items() if state == "opted_out"}
+    willing = {customer for customer, (_, is_willing) in told.items() if is_willing}
+    assert stopped - unreadable == set(night.truth["opted_out"]) - unreadable
+    assert len(willing) > 100
+    assert not willing & {*night.truth["opted_out"], *night.truth["never_consented"]}
+
+
+def test_nobody_forbidden_is_in_any_file(night) -> None:
+    truth = night.truth
+    held_out = {
+        row["customer_id"]
+        for row in csv_rows(night.home / "exports" / night.day / "holdout.csv")
+        if row["arm"] == "holdout"
+    }
+    names = ("opted_out", "never_consented", "suppressed", "test", "no_phone", "shared_phone")
+    forbidden = held_out.union(*(truth[name] for name in (*names, "consent_unreadable")))
+    phones = dict(
+        query_private(
+            night.home, "select customer_id, phone_e164 from marts_private.customer_contacts"
+        )
+    )
+    forbidden_phones = {phones[customer] for customer in forbidden} - {None}
+    assert len(held_out) >= 3 and len(forbidden) > 100
+
+    exports = night.home / "exports" / night.day
+    outbox = night.home / "outbox" / night.day
+    audience = csv_rows(exports / "vip_audience.csv")
+    files = [exports / "vip_audience.csv", *(exports / "audiences").iterdir()]
+    files += [path for path in outbox.iterdir() if "holdout" not in path.name]
+    assert len(files) == 4
+    for path in files:
+        rows = csv_rows(path)
+        assert len(rows) == len(audience) > 30, path.name
+        assert not forbidden & {row["customer_id"] for row in rows}, path.name
+        assert not forbidden_phones & {row.get("phone") for row in rows}, path.name
+    (withheld,) = [path for path in outbox.iterdir() if "holdout" in path.name]
+    assert {row["customer_id"] for row in csv_rows(withheld)} == held_out
+    assert len({row["phone"] for row in audience}) == len(audience), "one text a phone"
+
+
+def test_the_audience_is_everybody_who_may_be_texted(night) -> None:
+    exported(night.home, night.day)
+    eligible = {each for each, vip in night.truth["vips"].items() if vip["reason"] == "eligible"}
+    exports = night.home / "exports" / night.day
+    audience = {row["customer_id"]: row for row in csv_rows(exports / "vip_audience.csv")}
+    arms = {row["customer_id"]: row["arm"] for row in csv_rows(exports / "holdout.csv")}
+    assert set(arms) == eligible
+    assert set(audience) == {each for each, arm in arms.items() if arm == "treatment"}
+    for customer, row in audience.items():
+        assert row["tier"] == night.truth["tiers"][customer]
+        assert row["audience_ids"] == "vip"
+
+
+def test_every_row_is_accounted_for(night) -> None:
+    truth = night.truth
+    told = {
+        table: figures
+        for table, *figures in query(
+            night.home,
+            "select table_name, sum(rows_read)::int, sum(rows_rejected)::int, "
+            "sum(exact_duplicates)::int, sum(rows_loaded)::int "
+            "from marts.load_report group by table_name",
+        )
+    }
+    planted = {}
+    for table, rows in truth["rows"].items():
+        dirty = sum(truth["dirty_rows"].get(table, {}).values())
+        same = truth["exact_duplicates"].get(table, 0)
+        planted[table] = [rows, dirty, same, rows - dirty - same]
+    assert told == planted
+    reasons = query(
+        night.home, "select table_name, reason, count(*) from marts.load_rejects group by all"
+    )
+    assert {(table, reason): count for table, reason, count in reasons} == {
+        (table, reason): count
+        for table, by_reason in truth["dirty_rows"].items()
+        for reason, count in by_reason.items()
+    }
+
+
+def test_the_money_adds_up(night) -> None:
+    totals = {name: Decimal(value) for name, value in night.truth["totals"].items()}
+    (lifetime,) = query(night.home, "select sum(net_revenue_lifetime) from marts.customer_value")[0]
+    lines, refunds = query_private(
+        night.home,
+        "select 'lines', sum(net_revenue) from intermediate.int_order_lines_costed "
+        "where ordered_at < '2026-07-01' union all "
+        "select 'refunds', sum(refund_amount) from intermediate.int_returns_costed "
+        "where returned_at < '2026-07-01' order by 1",
+    )
+    cents = Decimal("0.05")  # the models round each line to four places, the truth to six in all
+    customers = totals["customer_net_revenue_before_refunds"] - totals["customer_refunds"]
+    assert abs(lifetime - customers) < cents
+    assert abs(lines[1] - sum(v for k, v in totals.items() if "net_revenue" in k)) < cents
+    assert abs(refunds[1] - sum(v for k, v in totals.items() if "net_revenue" not in k)) < cents
+
+
+def query_private(home, sql: str) -> list[tuple]:
+    import duckdb
+
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute(f"attach '{home / 'build' / 'vip_sms.duckdb'}' as vip_sms (read_only)")
+        return connection.execute(sql).fetchall()
