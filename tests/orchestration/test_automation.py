@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import dagster as dg
 import pytest
+from hook import webhook
 
 from orchestration import schedules, sensors
 from orchestration.alerts import alert
@@ -114,37 +112,23 @@ def test_the_sensor_waits_for_the_run_that_is_under_way(own: Settings) -> None:
 
 
 @pytest.fixture
-def webhook():
-    """A chat program that keeps what it is told."""
-    bodies: list[dict] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200 if self.path == "/hook" else 500)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", bodies
-    server.shutdown()
+def hook():
+    with webhook() as told:
+        yield told
 
 
-def test_a_failure_is_posted_without_personal_data(settings: Settings, webhook, caplog) -> None:
-    url, bodies = webhook
-    hooked = settings.model_copy(update={"alert_webhook_url": f"{url}/hook"})
+def test_a_failure_is_posted_without_personal_data(settings: Settings, hook, caplog) -> None:
+    url, bodies = hook
+    hooked = settings.model_copy(update={"alert_webhook_url": url})
     assert alert(hooked, "The night", "bad row: +1 (202) 555-0143 of\nann@example.com")
     assert bodies == [{"text": "The night failed: bad row: ***43 of ***@***"}]
 
 
 @pytest.mark.parametrize("place", ["/broken", None, "http://127.0.0.1:9/hook?token=secret"])
 def test_a_webhook_that_fails_or_is_not_set_leaves_a_line_in_the_log(
-    settings: Settings, webhook, caplog, place: str | None
+    settings: Settings, hook, caplog, place: str | None
 ) -> None:
-    url, _ = webhook
+    url, _ = hook
     target = url + place if place and place.startswith("/") else place
     hooked = settings.model_copy(update={"alert_webhook_url": target})
     assert not alert(hooked, "The night", "no space left")
@@ -153,10 +137,10 @@ def test_a_webhook_that_fails_or_is_not_set_leaves_a_line_in_the_log(
 
 
 def test_a_failed_run_is_told_with_its_step(
-    own: Settings, webhook, monkeypatch: pytest.MonkeyPatch
+    own: Settings, hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, bodies = webhook
-    hooked = own.model_copy(update={"alert_webhook_url": f"{url}/hook"})
+    url, bodies = hook
+    hooked = own.model_copy(update={"alert_webhook_url": url})
     monkeypatch.setattr(sensors, "_settings", hooked)
 
     @dg.op

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hook import webhook
 
 from orchestration.locking import is_locked
 from orchestration.settings import Settings
@@ -208,49 +209,21 @@ def test_a_step_alone_refuses_another_night_than_the_one_landed(copy, monkeypatc
         assert "run `vip nightly --as-of 2026-06-30`" in failure.step_failure_data.error.message
 
 
-def test_a_broken_file_is_one_line_and_nothing_is_lost(copy, tmp_path: Path) -> None:
+def test_a_broken_file_is_one_line_and_posted_and_nothing_is_lost(copy, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     shutil.copytree(copy.settings.raw_dir, raw)
     shutil.rmtree(raw / "orders")
     (raw / "orders.parquet").write_bytes(b"PAR1 not really")
     before = content(copy.settings.paths.exports)
-    result = copy.vip("nightly", "--raw", str(raw), "--as-of", "2026-07-01")
+    with webhook() as (url, bodies):
+        result = copy.vip(
+            "nightly", "--raw", str(raw), "--as-of", "2026-07-01", VIP_ALERT_WEBHOOK_URL=url
+        )
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("vip: ")]
     assert "orders.parquet" in line
     assert "Traceback" not in result.stderr
     assert content(copy.settings.paths.exports) == before
-
-
-def test_a_failed_night_is_posted(copy, tmp_path: Path) -> None:
-    """The webhook of the settings is told by `vip nightly` as by the schedule."""
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
-    bodies = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    Thread(target=server.serve_forever, daemon=True).start()
-    (tmp_path / "empty").mkdir()
-    result = copy.vip(
-        "nightly",
-        "--raw",
-        str(tmp_path / "empty"),
-        "--as-of",
-        "2026-07-01",
-        VIP_ALERT_WEBHOOK_URL=f"http://127.0.0.1:{server.server_port}/",
-    )
-    server.shutdown()
-    assert result.returncode == 1
     (body,) = bodies
     assert body["text"].startswith("The VIP night of 2026-07-01 at landing failed: ")
 
