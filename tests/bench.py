@@ -118,6 +118,7 @@ def main() -> None:
     for size in sizes:
         made, ran, rows = night(size)
         nights[size] = ran
+        console.print(f"{size:,} customers: night {ran.wall:.1f} s", style="dim")
         totals.add_row(
             f"{size:,}",
             f"{rows:,}",
