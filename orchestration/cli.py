@@ -159,10 +159,11 @@ def nightly(
         terminal.print_night(settings, figures, outcome, seconds)
     if not outcome.success:
         from orchestration.alerts import alert
+        from orchestration.nightly import STOPPED
 
         step = f" at {outcome.failed_step}" if outcome.failed_step else ""
         why = outcome.why or "no reason given"
-        if settings.alert_webhook_url:
+        if settings.alert_webhook_url and why != STOPPED:
             alert(settings, f"The VIP night of {as_of_date}{step}", why)
         raise UserError(f"the night of {as_of_date} failed{step}: {why}")
 
@@ -178,7 +179,8 @@ def plan(
     settings = _settings(home=home)
     from orchestration.sync import make_plan
 
-    made = make_plan(settings, destination, _night(settings, as_of))
+    with _readable(settings):
+        made = make_plan(settings, destination, _night(settings, as_of))
     if as_json:
         _print_json(_plan_json(made))
     else:
@@ -263,12 +265,13 @@ def _night(settings: Settings, as_of: datetime | None) -> date:
 
     if not settings.paths.warehouse.exists():
         raise UserError("no night has been built here yet: run `vip nightly`")
-    with _unlocked(settings), connect(settings, read_only=True) as connection:
+    with connect(settings, read_only=True) as connection:
         return read_night(connection, BUILT)["as_of_date"]
 
 
 @contextmanager
-def _unlocked(settings: Settings) -> Iterator[None]:
+def _readable(settings: Settings) -> Iterator[None]:
+    """Say in one line that somebody writes to the warehouse just now."""
     import duckdb
 
     try:
@@ -277,7 +280,7 @@ def _unlocked(settings: Settings) -> Iterator[None]:
         if "lock" not in str(error).lower():
             raise
         raise UserError(
-            f"a run is writing to {settings.paths.warehouse}: wait for it to end"
+            f"a run or another program has {settings.paths.warehouse} open: wait for it to end"
         ) from None
 
 

@@ -12,7 +12,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import connect, writer_lock
 
 # A killed run's dbt takes a moment to let go of the warehouse.
-_PATIENCE_SECONDS = 15.0
+_PATIENCE_SECONDS = 10.0
 
 
 def is_locked(settings: Settings) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NO_REASON = "no reason given"
 
+STOPPED = "stopped by hand; what was published and exported before still stands"
 STEPS = {
     "landing": "Landing the raw tables",
     "landing_checks": "Checking what landed",
@@ -240,6 +241,8 @@ def _reason(failure: dg.StepFailureData, outcome: Outcome) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     error = failure.error
+    if error and error.cls_name == "DagsterExecutionInterruptedError":
+        return STOPPED
     if error and error.cls_name == "DagsterAssetCheckFailedError":
         failed = [
             f"{check.name} ({check.asset})" for check in outcome.checks if check.state == "failed"
