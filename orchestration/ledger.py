@@ -257,6 +257,9 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             if is_empty or not read_only:
                 _migrate(connection)
             connection.execute(f"pragma query_only = {read_only}")
+            connection.execute(
+                "pragma cache_size = -131072"
+            )  # 128 MiB: a first push is one big write
             _check_version(connection)
         except sqlite3.DatabaseError as error:
             raise UserError(

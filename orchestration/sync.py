@@ -13,6 +13,7 @@ from datetime import date
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.errors import UserError
 from orchestration.ledger import Entry, Ledger, open_ledger
@@ -124,7 +125,6 @@ select
     end as reason,
     judged.desired_hash,
     judged.vendor_id,
-    judged.is_wanted,
 from judged
 left join decisions
     on
@@ -150,6 +150,13 @@ class Plan:
     is_sample: bool
     rows: pa.Table
     audience: pa.Table
+
+    def part(self, name: str, *actions: str) -> pa.Table:
+        """The rows of one object with one of these actions."""
+        rows = self.rows
+        return rows.filter(
+            pc.and_(pc.equal(rows["object"], name), _one_of(rows["action"], actions))
+        )
 
     def counts(self) -> dict[str, int]:
         """Rows by action, each action named."""
@@ -308,76 +315,73 @@ def _refuse(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None)
 
 def _apply(platform: SmsPlatform, ledger: Ledger, plan: Plan, sync_run_id: int) -> dict[str, int]:
     """Send a plan in the order in which a stop half-way leaves too few messaged, never too many."""
-    todo: dict[tuple[str, str], list[dict]] = {}
-    for row in plan.rows.to_pylist():
-        todo.setdefault((row["object"], row["action"]), []).append(row)
-    lists = sorted({name for name, _ in todo} - {PROFILE})
+    lists = sorted(set(plan.rows["object"].unique().to_pylist()) - {PROFILE})
     holdouts = [name for name in lists if name.startswith("holdout-")]
     audiences = [name for name in lists if name not in holdouts]
-    customers = {row["customer_id"]: row for row in plan.audience.to_pylist()}
     outcome = dict.fromkeys(("accepted", "pending", "rejected", "retry"), 0)
-    unknown_there: set[str] = set()
+    unknown_there: list[str] = []
 
-    def send(
-        name: str, rows: list[dict], call: Callable[[list[dict]], Iterator[list[Ack]]]
-    ) -> None:
-        if not rows:
+    def send(name: str, rows: pa.Table, call: Callable[[pa.Table], Iterator[list[Ack]]]) -> None:
+        if not rows.num_rows:
             return
+        sent = [rows[column].to_pylist() for column in ("customer_id", "tier", "desired_hash")]
         ledger.intend(
-            sync_run_id,
-            plan.destination,
-            ((name, row["customer_id"], row["tier"], row["desired_hash"]) for row in rows),
+            sync_run_id, plan.destination, ((name, *row) for row in zip(*sent, strict=True))
         )
         for acks in call(rows):
             ledger.record(plan.destination, [_entry(name, ack) for ack in acks])
             for ack in acks:
                 outcome[ack.state] += 1
                 if name == PROFILE and ack.state in ("rejected", "retry"):
-                    unknown_there.add(ack.customer_id)
-
-    def members(rows: list[dict]) -> list[Member]:
-        return [Member(row["customer_id"], row["vendor_id"]) for row in rows]
+                    unknown_there.append(ack.customer_id)
 
     def add(names: Sequence[str]) -> None:
         for name in names:
-            wanted = [
-                row
-                for row in todo.get((name, "add"), [])
-                if row["customer_id"] not in unknown_there
-            ]
-            send(name, wanted, lambda rows, name=name: platform.add_members(name, members(rows)))
+            rows = plan.part(name, "add")
+            rows = rows.filter(pc.invert(_one_of(rows["customer_id"], unknown_there)))
+            send(name, rows, lambda rows, name=name: platform.add_members(name, _members(rows)))
 
     def remove(names: Sequence[str]) -> None:
         for name in names:
-            send(
-                name,
-                todo.get((name, "remove"), []),
-                lambda rows, name=name: platform.remove_members(name, members(rows)),
-            )
+            rows = plan.part(name, "remove")
+            send(name, rows, lambda rows, name=name: platform.remove_members(name, _members(rows)))
 
     add(holdouts)
     remove(audiences)
     send(
         PROFILE,
-        todo.get((PROFILE, "add"), []) + todo.get((PROFILE, "change"), []),
-        lambda rows: platform.upsert_profiles([_profile(row, customers) for row in rows]),
+        plan.part(PROFILE, "add", "change"),
+        lambda rows: platform.upsert_profiles(_profiles(rows, plan.audience)),
     )
     add(audiences)
     remove(holdouts)
     return outcome
 
 
-def _profile(row: dict, customers: dict[str, dict]) -> Profile:
-    if not row["is_wanted"]:
-        return Profile(row["customer_id"], None, None, json.loads(_LEFT), row["vendor_id"])
-    customer = customers[row["customer_id"]]
-    return Profile(
-        row["customer_id"],
-        customer["phone"],
-        customer["email"],
-        json.loads(customer["properties"]),
-        row["vendor_id"],
-    )
+def _one_of(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
+    return pc.is_in(column, value_set=pa.array(values, pa.string()))
+
+
+def _members(rows: pa.Table) -> list[Member]:
+    columns = (rows["customer_id"].to_pylist(), rows["vendor_id"].to_pylist())
+    return [Member(*row) for row in zip(*columns, strict=True)]
+
+
+def _profiles(rows: pa.Table, audience: pa.Table) -> list[Profile]:
+    """The profiles of a plan's rows: what the audience says of those in it, `_LEFT` of the rest."""
+    wanted = audience.filter(_one_of(audience["customer_id"], rows["customer_id"].to_pylist()))
+    names = ("customer_id", "phone", "email", "properties")
+    told = {
+        customer_id: more
+        for customer_id, *more in zip(*(wanted[name].to_pylist() for name in names), strict=True)
+    }
+    profiles = []
+    for member in _members(rows):
+        phone, email, properties = told.get(member.customer_id, (None, None, _LEFT))
+        profiles.append(
+            Profile(member.customer_id, phone, email, json.loads(properties), member.vendor_id)
+        )
+    return profiles
 
 
 def _settle(ledger: Ledger, destination: str, job_id: str, platform: SmsPlatform) -> None:
