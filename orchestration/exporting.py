@@ -91,7 +91,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str, Any]:
     with connect(settings, read_only=True) as connection:
-        # One thread and kept order: the bytes of a Parquet file depend on both.
+        # One thread and kept order: nothing of the scheduling may show in the bytes.
         connection.execute("set threads = 1; set preserve_insertion_order = true")
         context = require_night(connection, as_of_date)
         audience = _columns(connection, "activation.sync_vip_audience")

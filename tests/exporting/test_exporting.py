@@ -98,8 +98,8 @@ def test_only_the_owner_may_read_whatever_the_umask(settings: Settings) -> None:
 
 
 def test_the_same_night_gives_the_same_bytes_and_is_left_alone(settings: Settings) -> None:
-    """Enough rows for many vectors, inserted in another order, read by several threads."""
-    vips = members(5000)
+    """Enough rows for several vectors and threads, inserted in another order the second time."""
+    vips = members(10_000)
     build(settings, vips)
     first = export(settings, AS_OF)
     before = content(first.folder)

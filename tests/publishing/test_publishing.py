@@ -144,6 +144,8 @@ def read_on(path: str, stop, seen) -> None:
                 "(select count(*) from vip_sms.marts.audience_decisions)"
             ).fetchone()
         assert tiers == decisions, f"torn read: {tiers} and {decisions}"
+        for _ in range(2000):  # at no moment is the file missing or still being written
+            assert Path(path).stat().st_mode & 0o777 == 0o444
         reads += 1
     seen.put(reads)
 
