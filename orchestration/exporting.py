@@ -173,7 +173,8 @@ def _write(
     connection: duckdb.DuckDBPyConnection, query: str, path: Path
 ) -> tuple[Path, int, list[str]]:
     options = "format csv, header" if path.suffix == ".csv" else "format parquet, compression zstd"
-    (rows,) = connection.execute(f"copy ({query}) to '{path}' ({options})").fetchone() or (0,)
+    done = connection.execute(f"copy ({query}) to ? ({options})", [str(path)]).fetchone()
+    (rows,) = done or (0,)
     columns = [name for name, *_ in connection.execute(f"describe {query}").fetchall()]
     return path, rows, columns
 

@@ -18,7 +18,7 @@ import duckdb
 from orchestration.errors import UserError
 from orchestration.files import flush, remove, saving
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, sql_path
 
 _READ_ONLY = 0o444
 
@@ -80,7 +80,7 @@ def smoke_test(path: Path, as_of_date: date) -> dict[str, int]:
     """
     with duckdb.connect() as connection:
         try:
-            connection.execute(f"attach '{path}' as vip_sms (read_only)")
+            connection.execute(f"attach {sql_path(path)} as vip_sms (read_only)")
             found = connection.execute(
                 "select as_of_date from vip_sms.marts.run_context"
             ).fetchall()

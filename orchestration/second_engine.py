@@ -44,7 +44,7 @@ def export_raw(settings: Settings, folder: Path) -> date:
     with closing(connect(settings, read_only=True)) as connection:
         for name in load_contract():
             (folder / name).mkdir(parents=True)
-            connection.execute(f"copy raw.{name} to '{folder / name / 'rows.parquet'}'")
+            connection.execute(f"copy raw.{name} to ?", [str(folder / name / "rows.parquet")])
         (as_of,) = connection.execute("select as_of_date from raw.run_context").fetchone()
     return as_of
 

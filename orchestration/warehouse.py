@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -34,8 +35,13 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     connection.execute("set TimeZone = 'UTC'")
     if paths.build.exists():
         mode = "(read_only)" if read_only else ""
-        connection.execute(f"attach if not exists '{paths.build}' as vip_sms {mode}")
+        connection.execute(f"attach if not exists {sql_path(paths.build)} as vip_sms {mode}")
     return connection
+
+
+def sql_path(path: Path) -> str:
+    """A path as an SQL literal: the name of a folder may hold a quote."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 @contextmanager
