@@ -42,11 +42,12 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Check:
-    """One evaluated check: `state` is passed, warned or failed."""
+    """One evaluated check: `state` is passed, warned or failed; `told`: seen and expected."""
 
     name: str
     asset: str
     state: str
+    told: str = ""
 
 
 @dataclass
@@ -219,11 +220,13 @@ def _note(event: dg.DagsterEvent, outcome: Outcome, listener: Listener) -> None:
     elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         found = event.asset_check_evaluation_data
         bad = "failed" if found.severity == dg.AssetCheckSeverity.ERROR else "warned"
+        seen, wanted = (found.metadata.get(name) for name in ("observed", "expected"))
         outcome.checks.append(
             Check(
                 found.check_name,
                 found.asset_key.to_user_string(),
                 "passed" if found.passed else bad,
+                f"{seen.value}, expected {wanted.value}" if seen and wanted else "",
             )
         )
         listener(step, "checked")
@@ -245,7 +248,9 @@ def _reason(failure: dg.StepFailureData, outcome: Outcome) -> str:
         return STOPPED
     if error and error.cls_name == "DagsterAssetCheckFailedError":
         failed = [
-            f"{check.name} ({check.asset})" for check in outcome.checks if check.state == "failed"
+            f"{check.name} ({check.told or check.asset})"
+            for check in outcome.checks
+            if check.state == "failed"
         ]
         return f"a blocking check failed: {', '.join(failed)}; nothing behind it was done"
     return _last_words(error) if error else _NO_REASON

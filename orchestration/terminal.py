@@ -31,7 +31,9 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
     )
     table = _plain_table()
     table.add_row(
-        "Customers", f"{night.customers:,}", f"{night.customers_active:,} bought this year"
+        "Customers",
+        f"{night.customers:,}",
+        f"{night.customers_active:,} bought in the last 12 months",
     )
     table.add_row("VIPs", f"{night.vips:,}", f"{night.vip_share:.1%} of those")
     widest = max((tier.customers for tier in night.tiers), default=1)
@@ -58,9 +60,8 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
     console.print(checks)
     for check in outcome.checks:
         if check.state != "passed":
-            console.print(
-                f"  [yellow]! {check.name.replace('_', ' ')}[/yellow] [dim]{check.asset}[/dim]"
-            )
+            told = f": {check.told}" if check.told else f" [dim]{check.asset}[/dim]"
+            console.print(f"  [yellow]! {check.name.replace('_', ' ')}[/yellow]{told}")
     console.print(
         f"Data    {night.rows_read:,} rows read, {night.rows_rejected:,} rejected\n"
         f"Outbox  {_delivered(outcome)}"
