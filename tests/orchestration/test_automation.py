@@ -12,6 +12,7 @@ from hook import webhook
 
 from orchestration import schedules, sensors
 from orchestration.alerts import alert
+from orchestration.nightly import _retire_dead_runs
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
 
@@ -54,6 +55,17 @@ def test_a_run_that_died_does_not_stop_the_schedule(own: Settings) -> None:
         )
         asked = tick(instance, datetime(2026, 7, 1, 2, tzinfo=UTC))
     assert isinstance(asked, dg.RunRequest)
+
+
+def test_the_next_night_closes_the_run_that_a_kill_left_open() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number, status in enumerate(("STARTED", "SUCCESS", "NOT_STARTED")):
+            instance.add_run(
+                dg.DagsterRun("nightly_job", status=dg.DagsterRunStatus[status], run_id=str(number))
+            )
+        _retire_dead_runs(instance, "nightly_job")
+        found = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert found == {"0": "FAILURE", "1": "SUCCESS", "2": "NOT_STARTED"}
 
 
 class Watcher:
