@@ -110,9 +110,7 @@ def check(raw: Raw = None, as_json: AsJson = False) -> None:
 
     as_of_date = resolve_as_of(settings.raw_dir, _today())
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
-        # A home of its own in which the real settings hold.
-        trial = settings.model_copy(update={"home": Path(folder)})
-        trial.__dict__.pop("paths", None)
+        trial = type(settings)(home=Path(folder))  # a home of its own; all else as it is
         with _Steps(quiet=as_json) as steps:
             steps.begin("Landing the raw tables")
             report = land(trial, settings.raw_dir, as_of_date, "check")
