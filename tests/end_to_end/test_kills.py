@@ -13,8 +13,9 @@ from vip_process import content, csv_rows, exported, marts, query, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end_kills")]
 
-ANYWHERE, DELIVERING = 14, 6
+ANYWHERE = 14
 GATE_PASSED = "✓ Checking the audience"
+CHANGING_HANDS = 2 * (GATE_PASSED, "✓ Publishing the marts", "✓ Writing the files")
 
 
 def state(home: Path, day: str) -> tuple[str, dict, dict[str, bytes]]:
@@ -64,9 +65,9 @@ def test_killed_at_twenty_moments(night, home: Path, undisturbed, tmp_path: Path
     assert len({each[2]["vip_audience.csv"] for each in raws.values()}) == 2
     by_fingerprint = {each[0]: each for each in raws.values()}
 
-    # Evenly over the run, and some where the files change hands; in any order.
+    # Evenly over the run, and some where files change hands, a matter of a second; in any order.
     moments = [("", (n + chance.random()) / ANYWHERE * seconds) for n in range(ANYWHERE)]
-    moments += [(GATE_PASSED, chance.random() * tail) for _ in range(DELIVERING)]
+    moments += [(step, chance.random() * tail / 3) for step in CHANGING_HANDS]
     chance.shuffle(moments)
     alive, turned = 0, 0
     for number, (after, wait) in enumerate(moments):

@@ -21,7 +21,7 @@ def slow(test):
 
 # Where personal data belong: closed to others, or never leaving the house.
 PRIVATE = ("exports", "outbox", "warehouse.duckdb")
-EMAIL = re.compile(rb"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(rb"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 DIGITS = re.compile(rb"\d(?:[ ().-]{0,3}\d){8,}")
 LAST = 9  # digits that tell a number, whatever stands before them
 
@@ -36,10 +36,12 @@ class People:
             [f"{raw}/customers/*.parquet", f"{raw}/consent_events/*.parquet"],
         ).fetchall()
         phones = {re.sub(r"\D", "", phone or "") for phone, _ in rows} | {SECRET_DIGITS}
-        self.phones = {phone[-LAST:].encode() for phone in phones if len(phone) >= LAST}
+        usable = [phone for phone in phones if len(phone) >= LAST and len(set(phone)) > 2]
+        self.phones = {phone[-LAST:].encode() for phone in usable}
         self.emails = {email.lower().encode() for _, email in rows if email}
         self.emails.add(SECRET_EMAIL.encode())
-        assert len(self.phones) > 500 and len(self.emails) > 500
+        known = len(self.phones), len(self.emails)
+        assert min(known) > 300
 
     def found_in(self, text: bytes) -> set[bytes]:
         found = {each for each in EMAIL.findall(text.lower()) if each in self.emails}
@@ -87,11 +89,12 @@ def test_masking_knows_a_number_in_company_and_a_long_field_takes_no_time() -> N
 @slow
 def test_the_search_finds_what_it_looks_for(night, people: People) -> None:
     audience = night.home / "exports" / night.day / "vip_audience.csv"
-    assert len(people.found_in(audience.read_bytes())) > 60
+    in_files = len(people.found_in(audience.read_bytes()))
     assert people.found_in(b"call 1 (202) 555-0187 now") == {SECRET_DIGITS[-LAST:].encode()}
     with duckdb.connect(str(night.home / "warehouse.duckdb"), read_only=True) as connection:
         rows = connection.execute("from marts_private.customer_contacts").fetchall()
-    assert len(people.found_in(repr(rows).encode())) > 1000
+    in_tables = len(people.found_in(repr(rows).encode()))
+    assert in_files > 80 and in_tables > 1000
 
 
 @slow
@@ -134,7 +137,7 @@ def test_a_gate_that_stays_shut_shows_nobody(night, home: Path, people: People, 
 def test_a_check_shows_nobody(night, people: People, tmp_path: Path, how: tuple[str, ...]) -> None:
     said = start(tmp_path, "check", *how, raw_dir=night.changed_raw, home=tmp_path / "var").wait()
     assert said.code == 0, said.err
-    assert "customers/later.csv" in said.out
+    assert "duplicate_key" in said.out and "consent_events" in said.out
     assert people.found_in((said.out + said.err).encode()) == set()
 
 

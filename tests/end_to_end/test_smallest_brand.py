@@ -12,7 +12,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
 
 def test_three_csv_files_make_a_night(tmp_path: Path) -> None:
-    raw, home = write(tmp_path / "raw"), tmp_path / "var"
+    """In folders as people name them."""
+    raw, home = write(tmp_path / "raw [1]"), tmp_path / "Ann's var, *new*"
     ended = start(tmp_path, "nightly", "--as-of", DAY, "--json", raw_dir=raw, home=home).wait()
     assert ended.code == 0, ended.err
     told = ended.json
