@@ -74,26 +74,29 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
     """Run the night of `as_of_date` and return what became of it; a job that fails raises nothing.
 
     The environment must say what `settings` say: the assets read it. Raises `UserError` when
-    the date is out of range.
+    the date is out of range, and when another run is at work.
     """
     _admit(settings, as_of_date)
     home = prepare_dagster_home(settings)
-    log = _log_of(settings, as_of_date)
 
     from orchestration.definitions import build_defs
     from orchestration.jobs import nightly_job
+    from orchestration.warehouse import writer_lock
 
     outcome = Outcome()
-    definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
-    printed = _LogStream(log)
-    with _instance(home) as instance, redirect_stdout(printed), redirect_stderr(printed):
-        _retire_dead_runs(instance, nightly_job.name)
-        result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
-            instance=instance,
-            partition_key=as_of_date.isoformat(),
-            run_config={"loggers": {"night": {}}},
-            raise_on_error=False,
-        )
+    with _instance(home) as instance:
+        with writer_lock(settings):  # a run at work keeps its log and is not called dead
+            log = _log_of(settings, as_of_date)
+            _retire_dead_runs(instance, nightly_job.name)
+        definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
+        printed = _LogStream(log)
+        with redirect_stdout(printed), redirect_stderr(printed):
+            result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
+                instance=instance,
+                partition_key=as_of_date.isoformat(),
+                run_config={"loggers": {"night": {}}},
+                raise_on_error=False,
+            )
     outcome.run_id, outcome.success = result.run_id, result.success
     if not outcome.success and outcome.why is None:
         # A run that could not even begin has no logger yet that would have told.
@@ -127,7 +130,7 @@ def _admit(settings: Settings, as_of_date: date) -> None:
 
 
 def _retire_dead_runs(instance: dg.DagsterInstance, job_name: str) -> None:
-    """Close the runs that a kill left open: who calls has just seen that nobody holds the lock."""
+    """Close the runs that a kill left open: who calls holds the lock, so none is alive."""
     import dagster as dg
 
     left = dg.RunsFilter(job_name=job_name, statuses=[dg.DagsterRunStatus.STARTED])

@@ -1,6 +1,6 @@
 """When the night starts by itself."""
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -13,16 +13,22 @@ _WAITING = (
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
 )
+_LONGEST_WAIT = timedelta(hours=1)
 _settings = Settings()
 
 
 def in_flight(instance: dg.DagsterInstance, settings: Settings) -> bool:
     """Whether a night is under way or about to be.
 
-    Who runs holds the lock; a run that Dagster believes started but does not hold it has died.
+    Who runs holds the lock; a run that Dagster believes started but does not hold it has died, and
+    so has one that is still about to start after an hour.
     """
     waiting = instance.get_runs_count(
-        dg.RunsFilter(job_name=nightly_job.name, statuses=list(_WAITING))
+        dg.RunsFilter(
+            job_name=nightly_job.name,
+            statuses=list(_WAITING),
+            updated_after=datetime.now(UTC) - _LONGEST_WAIT,
+        )
     )
     return waiting > 0 or is_locked(settings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -55,6 +55,19 @@ def test_a_run_that_died_does_not_stop_the_schedule(own: Settings) -> None:
         )
         asked = tick(instance, datetime(2026, 7, 1, 2, tzinfo=UTC))
     assert isinstance(asked, dg.RunRequest)
+
+
+def test_a_run_killed_before_it_began_stops_the_schedule_for_an_hour_only(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = datetime(2026, 7, 1, 2, tzinfo=UTC)
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_run(
+            dg.DagsterRun("nightly_job", status=dg.DagsterRunStatus.NOT_STARTED, run_id="1" * 32)
+        )
+        assert isinstance(tick(instance, hour), dg.SkipReason)
+        monkeypatch.setattr(schedules, "_LONGEST_WAIT", timedelta(seconds=-5))
+        assert isinstance(tick(instance, hour), dg.RunRequest)
 
 
 def test_the_next_night_closes_the_run_that_a_kill_left_open() -> None:
