@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from orchestration.files import private_folder, write_private
+from orchestration.files import private_folder, remove, write_private
 from orchestration.platforms import Ack, Member, Profile
 from orchestration.settings import Settings
 
@@ -28,7 +28,9 @@ class Outbox:
         self._step = 0
 
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
-        """Choose the folder of the night."""
+        """Choose the folder of the night; sweep what a killed push left half-written."""
+        for leftover in self._root.glob("*/.*.tmp"):
+            remove(leftover)
         self._folder = private_folder(private_folder(self._root) / as_of_date.isoformat())
         self._push = sync_run_id
         self._step = 0

@@ -390,6 +390,15 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     assert (folder / files[3]).read_text() == "customer_id\nc2\n"
 
 
+def test_what_a_killed_push_left_half_written_is_swept(settings: Settings) -> None:
+    build(settings, members(2))
+    half = settings.paths.outbox / "2026-06-30" / ".0001-2-profiles.csv.4711.tmp"
+    half.parent.mkdir(parents=True)
+    half.write_text("c1,+12025550001")
+    sync.push(settings, "outbox", AS_OF)
+    assert not half.exists()
+
+
 def test_the_ledger_holds_no_personal_data(settings: Settings) -> None:
     build(settings, members(3))
     sync.push(settings, "outbox", AS_OF)
