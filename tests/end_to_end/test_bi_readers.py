@@ -58,7 +58,7 @@ def read_on(path: Path, stop: Event, notes: Path, seed: int) -> None:
                 assert connection.execute(CONSISTENT).fetchone() == (True,), dates
             seen |= dates
             reads += 1
-            time.sleep(chance.uniform(0.2, 1.2))
+            time.sleep(chance.uniform(0.4, 1.6))
         notes.write_text(json.dumps({"seen": sorted(seen), "reads": reads}))
     except BaseException as error:
         notes.write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
