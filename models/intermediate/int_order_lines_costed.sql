@@ -18,7 +18,7 @@ products as (
 
 ),
 
-amounts as (
+ordered_lines as (
 
     select
         order_lines.order_line_id,
@@ -28,13 +28,11 @@ amounts as (
         orders.ordered_at,
         order_lines.quantity,
         orders.fx_rate,
-        orders.order_discount_amount,
-        products.unit_cost as product_unit_cost,
-        {{ money(money("order_lines.quantity * order_lines.unit_price") ~ " * orders.fx_rate") }}
-            as gross_revenue,
-        {{ money("coalesce(order_lines.line_discount_amount, 0) * orders.fx_rate") }}
-            as given_discount_amount,
-        {{ money("order_lines.unit_cost * orders.fx_rate") }} as line_unit_cost
+        {{ times_quantity("order_lines.unit_price", "order_lines.quantity") }} as gross_amount,
+        coalesce(order_lines.line_discount_amount, 0) as line_discount_amount,
+        coalesce(orders.order_discount_amount, 0) as order_discount_amount,
+        {{ in_reporting_currency("order_lines.unit_cost", "orders.fx_rate") }} as line_unit_cost,
+        products.unit_cost as product_unit_cost
     from order_lines
     inner join orders on order_lines.order_id = orders.order_id
     left join products on order_lines.product_id = products.product_id
@@ -43,70 +41,84 @@ amounts as (
 ),
 
 -- A discount larger than its line is worth the line: nobody is paid for buying.
-converted as (
+amounts as (
 
     select
-        *,
-        least(given_discount_amount, gross_revenue) as line_discount_amount
-    from amounts
+        order_line_id,
+        order_id,
+        customer_id,
+        product_id,
+        ordered_at,
+        quantity,
+        {{ in_reporting_currency("gross_amount") }} as gross_revenue,
+        least(
+            {{ in_reporting_currency("line_discount_amount") }},
+            {{ in_reporting_currency("gross_amount") }}
+        ) as line_discount_amount,
+        {{ in_reporting_currency("order_discount_amount") }} as order_discount_amount,
+        coalesce(line_unit_cost, product_unit_cost) as unit_cost
+    from ordered_lines
 
 ),
 
 discounted_lines as (
 
     select
-        order_line_id,
-        order_id,
-        {{ money("order_discount_amount * fx_rate") }} as order_discount_amount,
-        gross_revenue - line_discount_amount as line_value
-    from converted
-    where order_discount_amount > 0
-
-),
-
-running_values as (
-
-    select
-        order_line_id,
-        order_discount_amount,
-        line_value,
-        sum(line_value) over (partition by order_id) as order_value,
-        sum(line_value) over (
+        *,
+        gross_revenue - line_discount_amount as line_value,
+        sum(gross_revenue - line_discount_amount) over (partition by order_id) as order_value,
+        sum(gross_revenue - line_discount_amount) over (
             partition by order_id
             order by order_line_id
             rows between unbounded preceding and current row
         ) as value_up_to_line
-    from discounted_lines
+    from amounts
+    where order_discount_amount > 0
 
 ),
 
 -- Each line takes the rounded share up to itself less the rounded share up to its predecessor,
 -- so that the shares of an order add up to its discount to the last digit.
-discount_shares as (
-
-    select
-        order_line_id,
-        {{ money_of_double(
-            "least(order_discount_amount, order_value) * " ~ ratio("value_up_to_line", "order_value")
-        ) }} - {{ money_of_double(
-            "least(order_discount_amount, order_value) * "
-            ~ ratio("(value_up_to_line - line_value)", "order_value")
-        ) }} as order_discount_share
-    from running_values
-    where order_value > 0
-
-),
-
 revenue as (
 
     select
-        converted.*,
-        coalesce(discount_shares.order_discount_share, 0) as order_discount_share,
-        converted.gross_revenue
-        - converted.line_discount_amount
-        - coalesce(discount_shares.order_discount_share, 0) as net_revenue
-    from converted
-    left join discount_shares on converted.order_line_id = discount_shares.order_line_id
+        order_line_id,
+        order_id,
+        customer_id,
+        product_id,
+        ordered_at,
+        quantity,
+        unit_cost,
+        gross_revenue,
+        line_discount_amount,
+        case
+            when order_value > 0
+                then {{ money_of_double(
+                    "least(order_discount_amount, order_value) * "
+                    ~ ratio("value_up_to_line", "order_value")
+                ) }} - {{ money_of_double(
+                    "least(order_discount_amount, order_value) * "
+                    ~ ratio("(value_up_to_line - line_value)", "order_value")
+                ) }}
+            else 0
+        end as order_discount_share
+    from discounted_lines
+
+    union all
+
+    select
+        order_line_id,
+        order_id,
+        customer_id,
+        product_id,
+        ordered_at,
+        quantity,
+        unit_cost,
+        gross_revenue,
+        line_discount_amount,
+        0 as order_discount_share
+    from amounts
+    where order_discount_amount <= 0
 
 ),
 
@@ -114,9 +126,9 @@ costs as (
 
     select
         *,
-        coalesce(line_unit_cost, product_unit_cost) is null as is_cost_estimated,
+        gross_revenue - line_discount_amount - order_discount_share as net_revenue,
         coalesce(
-            {{ money("quantity * coalesce(line_unit_cost, product_unit_cost)") }},
+            {{ times_quantity("unit_cost", "quantity") }},
             {{ money("gross_revenue * " ~ parameter("default_cost_rate")) }}
         ) as cost_of_goods
     from revenue
@@ -132,10 +144,10 @@ int_order_lines_costed as (
         product_id,
         ordered_at,
         quantity,
-        is_cost_estimated,
+        unit_cost is null as is_cost_estimated,
         gross_revenue,
         line_discount_amount,
-        order_discount_share,
+        {{ money("order_discount_share") }} as order_discount_share,
         {{ money("net_revenue") }} as net_revenue,
         cost_of_goods,
         {{ money("net_revenue - cost_of_goods") }} as cm1

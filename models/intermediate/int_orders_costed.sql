@@ -34,9 +34,9 @@ order_costs as (
         order_id,
         customer_id,
         ordered_at,
-        {{ money("coalesce(shipping_revenue, 0) * fx_rate") }} as shipping_revenue,
-        {{ money("coalesce(shipping_cost, 0) * fx_rate") }} as shipping_cost,
-        {{ money("coalesce(payment_fee, 0) * fx_rate") }} as payment_fee
+        {{ in_reporting_currency("coalesce(shipping_revenue, 0)") }} as shipping_revenue,
+        {{ in_reporting_currency("coalesce(shipping_cost, 0)") }} as shipping_cost,
+        {{ in_reporting_currency("coalesce(payment_fee, 0)") }} as payment_fee
     from orders
     where status <> 'cancelled'
 

@@ -56,9 +56,11 @@ int_returns_costed as (
         return_orders.product_id,
         return_orders.returned_at,
         return_orders.reason,
-        {{ money("return_orders.refund_amount * coalesce(orders.fx_rate, 1)") }}
+        {{ in_reporting_currency("return_orders.refund_amount", "coalesce(orders.fx_rate, 1)") }}
             as refund_amount,
-        {{ money("coalesce(return_orders.return_cost, 0) * coalesce(orders.fx_rate, 1)") }}
+        {{ in_reporting_currency(
+            "coalesce(return_orders.return_cost, 0)", "coalesce(orders.fx_rate, 1)"
+        ) }}
             as return_cost,
         {{ money_of_double(
             "coalesce(return_orders.quantity * return_orders.unit_cost_of_line, 0) * "

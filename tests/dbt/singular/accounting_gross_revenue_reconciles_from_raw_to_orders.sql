@@ -2,15 +2,21 @@
 -- order that was not cancelled must stand in int_orders_costed, to the last digit.
 with
 
-raw_lines as (
+raw_amounts as (
 
     select
-        sum({{ money(
-            money("order_lines.quantity * order_lines.unit_price") ~ " * orders.fx_rate"
-        ) }}) as gross_revenue
+        {{ times_quantity("order_lines.unit_price", "order_lines.quantity") }} as gross_amount,
+        orders.fx_rate
     from {{ ref("stg_order_lines") }} as order_lines
     inner join {{ ref("stg_orders") }} as orders on order_lines.order_id = orders.order_id
     where orders.status <> 'cancelled'
+
+),
+
+raw_lines as (
+
+    select sum({{ in_reporting_currency("gross_amount") }}) as gross_revenue
+    from raw_amounts
 
 ),
 

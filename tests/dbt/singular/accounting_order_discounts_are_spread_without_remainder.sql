@@ -17,7 +17,7 @@ orders as (
 
     select
         order_id,
-        {{ money("coalesce(order_discount_amount, 0) * fx_rate") }} as order_discount_amount
+        {{ in_reporting_currency("coalesce(order_discount_amount, 0)") }} as order_discount_amount
     from {{ ref("stg_orders") }}
 
 )
