@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets import checks, delivery, models, raw
+from orchestration.assets import checks, delivery, fits, models, raw
 from orchestration.jobs import nightly_job
 from orchestration.resources import Dbt, Warehouse
 from orchestration.schedules import nightly_schedule
@@ -25,6 +25,8 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             raw.landing,
             raw.holdout_log_source,
             models.dbt_models,
+            *fits.all_fits,
+            models.dbt_models_on_fits,
             delivery.published_marts,
             delivery.holdout_log,
             delivery.exports,

@@ -32,6 +32,8 @@ STEPS = {
     "landing": "Landing the raw tables",
     "landing_checks": "Checking what landed",
     "dbt_models": "Building and testing the models",
+    "lifetime_fits": "Fitting lifetime values",
+    "dbt_models_on_fits": "Building and testing what hangs on the fits",
     "gate_checks": "Checking the audience and the holdout",
     "holdout_log": "Logging the holdout draws",
     "published_marts": "Publishing the marts",

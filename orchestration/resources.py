@@ -69,9 +69,13 @@ class Dbt(DbtCliResource):
         return None
 
     def build(
-        self, context: dg.AssetExecutionContext, settings: Settings, as_of_date: date
+        self,
+        context: dg.AssetExecutionContext,
+        settings: Settings,
+        as_of_date: date,
+        *arguments: str,
     ) -> DbtCliInvocation:
-        """Start `dbt build` for one night, with what the context selects.
+        """Start `dbt build` for one night, with what the context selects and further arguments.
 
         The target folder is the same each night, so that dbt's parse of the project is kept.
         """
@@ -85,7 +89,7 @@ class Dbt(DbtCliResource):
             }
         ):
             return self.cli(
-                ["build", "--exclude-resource-type", "unit_test"],
+                ["build", "--exclude-resource-type", "unit_test", *arguments],
                 context=context,
                 target_path=settings.paths.dbt_target,
             )

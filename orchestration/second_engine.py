@@ -1,4 +1,4 @@
-"""The models on Spark: the landed raw tables handed over as Parquet, the same project built there.
+"""The models on Spark: raw and fitted tables handed over as Parquet, the same project built there.
 
 `python -m orchestration.second_engine` runs in the environment of requirements-spark.lock and needs
 Java. What differs between the engines in SQL belongs to macros/portable/.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestration.contract import load_contract
 from orchestration.errors import UserError
+from orchestration.fits.fit import SCHEMA, declared
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import connect
 
@@ -34,23 +35,25 @@ def spark_folder(settings: Settings) -> Path:
     return settings.paths.home / "spark"
 
 
-def export_raw(settings: Settings, folder: Path) -> date:
-    """Write each table of schema `raw` to `folder/<table>/` as Parquet; return its as-of date.
+def export_sources(settings: Settings, folder: Path) -> date:
+    """Write each source table to `folder/<schema>/<table>/` as Parquet; return the as-of date.
 
     Raises `UserError` when nothing has been landed.
     """
     if not settings.paths.warehouse.exists():
         raise UserError(f"nothing landed in {settings.paths.home} yet: run `vip nightly` first")
     with closing(connect(settings, read_only=True)) as connection:
-        for name in load_contract():
-            (folder / name).mkdir(parents=True)
-            connection.execute(f"copy raw.{name} to ?", [str(folder / name / "rows.parquet")])
+        for schema, names in (("raw", load_contract()), (SCHEMA, declared())):
+            for name in names:
+                (folder / schema / name).mkdir(parents=True)
+                file = str(folder / schema / name / "rows.parquet")
+                connection.execute(f"copy {schema}.{name} to ?", [file])
         (as_of,) = connection.execute("select as_of_date from raw.run_context").fetchone()
     return as_of
 
 
 def build(settings: Settings) -> None:
-    """Build every seed and model in a Spark of this process, from what the last landing left.
+    """Build every seed and model in a Spark of this process, from what the last night left.
 
     The project is that of `DBT_PROJECT_DIR`, by default this one. Raises `UserError` when something
     is missing or dbt fails; dbt itself has printed why.
@@ -63,7 +66,7 @@ def build(settings: Settings) -> None:
     home = spark_folder(settings)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o700, parents=True)  # phones and names are in there
-    as_of = export_raw(settings, home / "raw")
+    as_of = export_sources(settings, home / "sources")
     os.environ |= settings.environment() | {
         "VIP_DBT_TARGET": "spark",
         "VIP_AS_OF_DATE": as_of.isoformat(),
@@ -72,9 +75,9 @@ def build(settings: Settings) -> None:
     project = os.environ.get("DBT_PROJECT_DIR", str(PROJECT_DIR))
     places = ["--project-dir", project, "--profiles-dir", project]
     places += ["--target-path", str(home / "dbt"), "--log-path", str(home / "dbt")]
-    tables = f"{{folder: '{home / 'raw'}'}}"
+    tables = f"{{folder: '{home / 'sources'}'}}"
     for command in (
-        ["run-operation", "create_raw_tables", "--args", tables],
+        ["run-operation", "create_source_tables", "--args", tables],
         ["build", "--exclude-resource-type", "test", "unit_test"],
     ):
         if not dbtRunner().invoke([*command, *places]).success:

@@ -10,15 +10,17 @@ from datetime import date
 import duckdb
 
 from orchestration.contract import load_contract
+from orchestration.fits import empty_tables
 from orchestration.settings import PROJECT_DIR, Settings
 
 
-def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every table of the contract in schema `raw`, typed and empty."""
+def create_source_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create every source table, of schema `raw` and of `fitted`, typed and empty."""
     connection.execute("create schema if not exists raw")
     for table in load_contract().values():
         columns = ", ".join(f"{column.name} {column.data_type}" for column in table.columns)
         connection.execute(f"create or replace table raw.{table.name} ({columns})")
+    empty_tables(connection)
 
 
 def run_dbt(settings: Settings, *arguments: str, as_of: date = date(2026, 7, 1)) -> str:

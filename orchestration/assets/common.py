@@ -1,13 +1,14 @@
-"""What every stage needs: its night, and errors told in one line."""
+"""What every stage needs: its night, errors told in one line, tables it writes as assets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
 
+from orchestration.contract import Table
 from orchestration.errors import UserError
 from orchestration.night import LANDED, require_night
 from orchestration.partitions import night_of
@@ -39,3 +40,24 @@ def landed_night(context: dg.AssetExecutionContext, settings: Settings) -> date:
     with connect(settings, read_only=True) as connection:
         require_night(connection, as_of_date, LANDED)
     return as_of_date
+
+
+def table_spec(schema: str, table: Table, deps: Iterable[dg.AssetKey] = ()) -> dg.AssetSpec:
+    """A declared table as an asset, with the key of dbt's source of that name."""
+    return dg.AssetSpec(
+        dg.AssetKey([schema, table.name]),
+        deps=deps,
+        description=table.description,
+        group_name=schema,
+        owners=["team:data"],
+        kinds={"duckdb", "table"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                [
+                    dg.TableColumn(column.name, column.data_type, column.description)
+                    for column in table.columns
+                ]
+            ),
+            "required": table.required,
+        },
+    )

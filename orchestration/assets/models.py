@@ -1,7 +1,13 @@
-"""The dbt models, seeds and tests as assets and checks: one step, one dbt process."""
+"""The dbt models, seeds and tests as assets and checks: a step and a dbt process for each phase.
+
+What hangs on the fits is built in the second phase, everything else in the first. A test runs in
+the phase that builds the last of what it reads.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +19,7 @@ from orchestration import quality
 from orchestration.assets.common import landed_night, plain_errors
 from orchestration.dbt_runner import prepare_manifest
 from orchestration.errors import mask
+from orchestration.fits.fit import SCHEMA
 from orchestration.ledger import copy_holdout_log, open_ledger
 from orchestration.night import LANDED, read_night
 from orchestration.partitions import as_of_partitions, one_night_a_run
@@ -20,6 +27,11 @@ from orchestration.quality.wording import masked
 from orchestration.resources import Dbt, Warehouse
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
+
+ON_FITS = f"source:{SCHEMA}+"
+"""What the second phase builds, in dbt's words; sources are theirs, the rest follows."""
+
+Events = Iterator[dg.Output | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult]
 
 # A test of several models is shown at the one nearest to what leaves the house.
 _LAYERS = ("staging", "policy", "reference", "intermediate", "marts_private", "marts", "activation")
@@ -37,21 +49,37 @@ class Translator(DagsterDbtTranslator):
         return dbt_resource_props["fqn"][1]
 
 
-def _nearness(model: dict[str, Any]) -> tuple[int, str]:
-    schema = model["schema"]
-    return (_LAYERS.index(schema) if schema in _LAYERS else 0, model["name"])
-
-
 def _load_manifest() -> dict[str, Any]:
     """Read the manifest, with each test that names several models hung on the last of them."""
     manifest = json.loads(prepare_manifest(Settings()).read_bytes())
-    for node in manifest["nodes"].values():
-        if node["resource_type"] == "test" and not node.get("attached_node"):
-            parents = [manifest["nodes"].get(name) for name in node["depends_on"]["nodes"]]
-            models = [parent for parent in parents if parent]
-            if models:
-                node["attached_node"] = max(models, key=_nearness)["unique_id"]
+    late = _downstream_of_fits(manifest)
+
+    def nearness(node: dict[str, Any]) -> tuple[bool, int, str]:
+        schema = node["schema"]
+        layer = _LAYERS.index(schema) if schema in _LAYERS else 0
+        return (node["unique_id"] in late, layer, node["name"])
+
+    for test in manifest["nodes"].values():
+        if test["resource_type"] == "test":
+            named = [manifest["nodes"].get(name) for name in test["depends_on"]["nodes"]]
+            models = [node for node in named if node]
+            attached = test.get("attached_node")
+            # One that is declared at an early model and reads a late one can only run late.
+            if models and (not attached or (test["unique_id"] in late and attached not in late)):
+                test["attached_node"] = max(models, key=nearness)["unique_id"]
     return manifest
+
+
+def _downstream_of_fits(manifest: dict[str, Any]) -> set[str]:
+    """The ids of all nodes that `ON_FITS` selects."""
+    found: set[str] = set()
+    coming = [name for name in manifest["sources"] if name.split(".")[2] == SCHEMA]
+    while coming:
+        name = coming.pop()
+        if name not in found:
+            found.add(name)
+            coming += manifest["child_map"][name]
+    return found
 
 
 MANIFEST = _load_manifest()
@@ -66,24 +94,37 @@ def keys_in(*schemas: str) -> list[dg.AssetKey]:
     ]
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    dagster_dbt_translator=Translator(),
-    partitions_def=as_of_partitions,
-    backfill_policy=one_night_a_run,
-    name="dbt_models",
-)
-def dbt_models(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: Dbt
-) -> Iterator[dg.Output | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult]:
-    """Build and test every model of the night."""
-    settings = warehouse.settings
+def _phase(name: str, **selection: str) -> dg.AssetsDefinition:
+    """The models and tests of a selection as one step that builds them with one dbt process.
+
+    Of some models only, dbt takes every test that reads one of them: never one of a later phase.
+    """
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        dagster_dbt_translator=Translator(),
+        partitions_def=as_of_partitions,
+        backfill_policy=one_night_a_run,
+        name=name,
+        **selection,
+    )
+    def phase(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: Dbt) -> Events:
+        later = selection.get("exclude") if context.is_subset else None
+        yield from _build(context, warehouse.settings, dbt, ["--exclude", later] if later else [])
+
+    return phase
+
+
+def _build(
+    context: dg.AssetExecutionContext, settings: Settings, dbt: Dbt, arguments: list[str]
+) -> Events:
     with plain_errors():
         as_of_date = landed_night(context, settings)
         with open_ledger(settings) as ledger, connect(settings) as connection:
             is_sample = read_night(connection, LANDED)["is_sample"]
             copy_holdout_log(ledger, connection, as_of_date, is_sample=is_sample)
-    invocation = dbt.build(context, settings, as_of_date)
+    _run_results(settings).unlink(missing_ok=True)
+    invocation = dbt.build(context, settings, as_of_date, *arguments)
     failed = None
     try:
         yield from invocation.stream()
@@ -93,13 +134,21 @@ def dbt_models(
     quality.write_page(settings, as_of_date, _tests(results))
     if failed:
         raise _failure(settings, results) or failed
-    yield from _row_counts(settings)
+    yield from _row_counts(settings, context.selected_asset_keys)
+
+
+dbt_models = _phase("dbt_models", exclude=ON_FITS)
+dbt_models_on_fits = _phase("dbt_models_on_fits", select=ON_FITS)
+
+
+def _run_results(settings: Settings) -> Path:
+    return settings.paths.dbt_target / "run_results.json"
 
 
 def _results(settings: Settings) -> list[dict[str, Any]]:
     """What became of each node of the build just done, with its place in the project."""
     try:
-        text = (settings.paths.dbt_target / "run_results.json").read_bytes()
+        text = _run_results(settings).read_bytes()
     except FileNotFoundError:
         return []
     results = json.loads(text)["results"]
@@ -169,15 +218,16 @@ def as_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _row_counts(settings: Settings) -> Iterator[dg.AssetObservation]:
-    """The rows of each table that others read, by one look at the catalog."""
+def _row_counts(
+    settings: Settings, built: AbstractSet[dg.AssetKey]
+) -> Iterator[dg.AssetObservation]:
+    """The rows of each table just built that others read, by one look at the catalog."""
     with connect(settings, read_only=True) as connection:
         tables = connection.execute(
             "select schema_name, table_name, estimated_size from duckdb_tables() "
             "where schema_name in ('marts', 'activation') order by all"
         ).fetchall()
-    known = set(keys_in("marts", "activation"))
     for schema, name, rows in tables:
         key = dg.AssetKey([schema, name])
-        if key in known:
+        if key in built:
             yield dg.AssetObservation(asset_key=key, metadata={"dagster/row_count": rows})

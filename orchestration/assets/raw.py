@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.assets.common import plain_errors
-from orchestration.contract import Table, load_contract
+from orchestration.assets.common import plain_errors, table_spec
+from orchestration.contract import load_contract
 from orchestration.landing import land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
 from orchestration.resources import Warehouse
@@ -19,26 +19,7 @@ def raw_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", table])
 
 
-def _spec(table: Table) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        raw_key(table.name),
-        description=table.description,
-        group_name="raw",
-        owners=["team:data"],
-        kinds={"duckdb", "table"},
-        metadata={
-            "dagster/column_schema": dg.TableSchema(
-                [
-                    dg.TableColumn(column.name, column.data_type, column.description)
-                    for column in table.columns
-                ]
-            ),
-            "required": table.required,
-        },
-    )
-
-
-_specs = {table.name: _spec(table) for table in load_contract().values()}
+_specs = {table.name: table_spec("raw", table) for table in load_contract().values()}
 
 # The ledger's, copied by the step that builds the models: always what the ledger says just then.
 holdout_log_source = _specs.pop(HOLDOUT_LOG)

@@ -84,13 +84,16 @@ def write_page(
 ) -> Path:
     """Draw `var/quality/<as_of_date>.html` from what is kept of the night and return its path.
 
-    `dbt_results` are kept with the night; None leaves those of an earlier call. The newest night is
-    `index.html` as well. A night of which nothing is kept gets a page that says so.
+    `dbt_results` are kept with the night, in place of those of the same tests and beside all others
+    that earlier calls brought: dbt runs in phases. The newest night is `index.html` as well. A
+    night of which nothing is kept gets a page that says so.
     """
     night = nights.read(settings, as_of_date)
     if dbt_results is not None:
         masked = [{**each, "message": mask(each.get("message") or "")} for each in dbt_results]
-        night |= {"as_of_date": as_of_date.isoformat(), "dbt": masked}
+        told = {each["name"] for each in masked}
+        earlier = [each for each in night.get("dbt", []) if each["name"] not in told]
+        night |= {"as_of_date": as_of_date.isoformat(), "dbt": earlier + masked}
         nights.save(settings, as_of_date, night)
     kept = nights.dates(settings)
     page = render(night, as_of_date, _earlier(settings, as_of_date, kept)).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from dbt_runs import create_raw_tables, run_dbt
+from dbt_runs import create_source_tables, run_dbt
 
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
@@ -14,7 +14,7 @@ from orchestration.warehouse import connect
 @pytest.mark.slow
 def test_the_models_pass_their_unit_tests(settings: Settings) -> None:
     with connect(settings) as connection:
-        create_raw_tables(connection)
+        create_source_tables(connection)
     # A unit test reads the types of its inputs from the warehouse: the tables must stand, empty.
     run_dbt(
         settings, "build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"

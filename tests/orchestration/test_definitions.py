@@ -10,8 +10,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import quality
+from orchestration import fits, quality
 from orchestration.contract import load_contract
+from orchestration.fits.fit import declared
+from orchestration.nightly import STEPS
 from orchestration.settings import PROJECT_DIR
 
 pytestmark = pytest.mark.slow
@@ -39,6 +41,27 @@ def test_each_raw_table_feeds_the_staging_model_of_its_source(graph) -> None:
     assert parents == {key("raw/orders")}
     sources = {path for path in graph.get_all_asset_keys() if path.path[0] == "raw"}
     assert sources == {key(f"raw/{table}") for table in load_contract()}
+
+
+def test_each_fitted_table_is_written_by_one_fit_from_models_of_the_first_phase(graph) -> None:
+    from orchestration.assets.models import dbt_models
+
+    written = [table for fit in fits.ALL for table in fit.writes]
+    assert sorted(written) == sorted(declared())
+    for fit in fits.ALL:
+        assert {key(read.replace(".", "/")) for read in fit.reads} <= dbt_models.keys
+        for table in fit.writes:
+            fitted = graph.get(key(f"fitted/{table}"))
+            assert fitted.is_materializable and fitted.group_name == "fitted"
+            assert fitted.parent_keys == {key(read.replace(".", "/")) for read in fit.reads}
+            assert {child.path[0] for child in fitted.child_keys} == {"staging"}
+
+
+def test_every_step_of_the_night_has_words_for_a_terminal() -> None:
+    from orchestration.definitions import defs
+
+    steps = defs.resolve_job_def("nightly_job").nodes_in_topological_order
+    assert sorted(step.name for step in steps) == sorted(STEPS)
 
 
 def test_a_model_has_the_key_group_owner_and_description_of_dbt(graph) -> None:

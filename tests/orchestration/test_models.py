@@ -63,3 +63,69 @@ def test_every_test_that_names_several_models_hangs_on_one() -> None:
     for test in tests:
         names_models = any(name in MANIFEST["nodes"] for name in test["depends_on"]["nodes"])
         assert not names_models or test["attached_node"] in MANIFEST["nodes"]
+
+
+def test_each_model_and_test_is_built_in_one_phase_and_no_test_before_what_it_reads() -> None:
+    """The whole selection of each phase, as dbt makes it out, and the checks that Dagster shows."""
+    from dagster_dbt.utils import select_unique_ids
+
+    from orchestration.assets.models import MANIFEST, ON_FITS, dbt_models, dbt_models_on_fits
+
+    nodes = MANIFEST["nodes"]
+    early, late = (
+        select_unique_ids(select, exclude, "", None, MANIFEST) & nodes.keys()
+        for select, exclude in (("fqn:*", ON_FITS), (ON_FITS, ""))
+    )
+    assert early and late
+    assert early | late == nodes.keys()
+    assert not early & late
+    for name in early:
+        assert not late & set(nodes[name]["depends_on"].get("nodes", [])), name
+    for phase, names in ((dbt_models, early), (dbt_models_on_fits, late)):
+        tests = sorted(nodes[name]["name"] for name in names if is_test(nodes[name]))
+        assert sorted(check.name for check in phase.check_keys) == tests
+
+
+def is_test(node: dict) -> bool:
+    return node["resource_type"] == "test"
+
+
+def test_a_test_declared_early_that_reads_a_late_model_is_hung_on_that(monkeypatch) -> None:
+    from orchestration.assets import models
+
+    def node(name: str, kind: str, schema: str, *reads: str, **parts: object) -> dict:
+        return {
+            "unique_id": name,
+            "name": name,
+            "resource_type": kind,
+            "schema": schema,
+            "depends_on": {"nodes": list(reads)},
+            **parts,
+        }
+
+    manifest = {
+        "sources": {"source.vip_sms.fitted.t": {}},
+        "nodes": {
+            each["unique_id"]: each
+            for each in (
+                node("m.early", "model", "marts"),
+                node("m.late", "model", "staging", "source.vip_sms.fitted.t"),
+                node("t.same", "test", "", "m.early", "m.late", attached_node="m.early"),
+                node("t.loose", "test", "", "m.late", "m.early"),
+                node("t.early", "test", "", "m.early", attached_node="m.early"),
+            )
+        },
+        "child_map": {
+            "source.vip_sms.fitted.t": ["m.late"],
+            "m.early": ["t.same", "t.loose", "t.early"],
+            "m.late": ["t.same", "t.loose"],
+            **{name: [] for name in ("t.same", "t.loose", "t.early")},
+        },
+    }
+    monkeypatch.setattr(models.json, "loads", lambda _: manifest)
+    hung = {
+        name: each["attached_node"]
+        for name, each in models._load_manifest()["nodes"].items()
+        if is_test(each)
+    }
+    assert hung == {"t.same": "m.late", "t.loose": "m.late", "t.early": "m.early"}

@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration import fits
 from orchestration.errors import mask
 from orchestration.landing import land
 from orchestration.sample import generate
@@ -90,7 +91,10 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     environment = {**os.environ, **settings.environment(), "VIP_AS_OF_DATE": AS_OF.isoformat()}
     environment |= {"DBT_PROJECT_DIR": str(project), "DBT_PROFILES_DIR": str(project)}
     built = ["build", "--exclude-resource-type", "test", "unit_test"]
-    run(["orchestration.dbt_runner", *built], project, environment)
+    run(["orchestration.dbt_runner", *built, "--exclude", "source:fitted+"], project, environment)
+    for fit in fits.ALL:
+        fits.run(settings, fit, AS_OF)
+    run(["orchestration.dbt_runner", *built, "--select", "source:fitted+"], project, environment)
     run(["orchestration.second_engine"], project, environment)
     return Night(settings, tables_of(project / "target" / "manifest.json"))
 

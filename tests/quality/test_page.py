@@ -149,6 +149,15 @@ def test_a_night_that_nobody_judged(settings):
     assert "Nothing of this night was judged." in text
 
 
+def test_phases_of_dbt_add_up_and_a_second_try_replaces_the_first(judged):
+    drawn(judged, dbt_results=[{"name": "first", "status": "pass", "failures": 0}])
+    drawn(judged, dbt_results=[{"name": "second", "status": "fail", "failures": 3}])
+    assert heading(drawn(judged)) == "Stopped by the dbt tests"
+    text = drawn(judged, dbt_results=[{"name": "second", "status": "pass", "failures": 0}])
+    assert heading(text) == "Cleared"
+    assert "first" in text and "second" in text
+
+
 @pytest.mark.parametrize(
     ("status", "failures", "headline"),
     [

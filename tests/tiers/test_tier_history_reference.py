@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 import pytest
-from dbt_runs import create_raw_tables, run_dbt
+from dbt_runs import create_source_tables, run_dbt
 
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
@@ -437,7 +437,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, brand: Brand) -> Setting
     home: Path = tmp_path_factory.mktemp("tiers")
     settings = Settings(home=home, raw_dir=home, _env_file=None)
     with connect(settings) as connection:
-        create_raw_tables(connection)
+        create_source_tables(connection)
         for table in ("customers", "orders", "order_lines", "returns"):
             load(connection, f"raw.{table}", getattr(brand, table))
     run_dbt(settings, "seed", "--quiet")

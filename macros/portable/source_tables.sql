@@ -1,9 +1,9 @@
-{% macro create_raw_tables(folder) -%}
-    {#- DuckDB's raw schema is written by the loader; elsewhere it is Parquet files read in place. -#}
-    {%- for source in graph.sources.values() | selectattr("source_name", "equalto", "raw") %}
-        {%- if loop.first %}
-            {%- do run_query("create schema if not exists " ~ source.schema) %}
-        {%- endif %}
+{% macro create_source_tables(folder) -%}
+    {#- DuckDB's are written by the program; elsewhere they are Parquet files read in place. -#}
+    {%- for schema in graph.sources.values() | map(attribute="schema") | unique %}
+        {%- do run_query("create schema if not exists " ~ schema) %}
+    {%- endfor %}
+    {%- for source in graph.sources.values() %}
         {%- set columns = [] %}
         {%- for column in source.columns.values() %}
             {%- do columns.append(
@@ -14,7 +14,7 @@
         {%- do run_query("drop table if exists " ~ relation) %}
         {%- do run_query(
             "create table " ~ relation ~ " (" ~ columns | join(", ") ~ ") using parquet location '"
-            ~ folder ~ "/" ~ source.identifier ~ "'"
+            ~ folder ~ "/" ~ source.schema ~ "/" ~ source.identifier ~ "'"
         ) %}
     {%- endfor %}
 {%- endmacro %}

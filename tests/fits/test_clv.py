@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import hyp2f1
 
-from orchestration.clv import (
+from orchestration.fits.clv import (
     BuyingFit,
     expected_orders_if_alive,
     expected_value,
