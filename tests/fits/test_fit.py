@@ -59,7 +59,7 @@ def test_nothing_to_learn_from_empties_the_tables(warehouse) -> None:
 
 def test_a_fit_that_fails_leaves_the_tables_as_they_were(warehouse) -> None:
     run(warehouse, fit(lambda _: {"buying_fits": pa.table({"fit": ["tonight"]})}), BEFORE)
-    with pytest.raises(Exception, match="(?i)unknown"):
+    with pytest.raises(Exception, match=r"(?i)unknown"):
         run(warehouse, fit(lambda _: {"buying_fits": pa.table({"unknown": [1]})}), TONIGHT)
     assert rows(warehouse) == [(BEFORE, "tonight", None, None)]
 
