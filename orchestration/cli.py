@@ -47,7 +47,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="As-of date: what happened before it counts."),
 ]
-Destination = Annotated[str, typer.Option(help="Which platform: outbox.")]
+Destination = Annotated[str, typer.Option(help="Which platform; `vip doctor` lists them.")]
 
 
 def main() -> None:
@@ -191,7 +191,10 @@ def plan(
 def push(
     destination: Destination = "outbox",
     approve: Annotated[
-        int | None, typer.Option(min=0, help="Send only if there are no more changes than this.")
+        int | None,
+        typer.Option(
+            min=0, help="Approve this one plan, up to so many changes; more, and nothing is sent."
+        ),
     ] = None,
     as_of: AsOf = None,
     home: Home = None,
@@ -211,7 +214,13 @@ def push(
         finally:
             quality.write_page(settings, as_of_date)
     if as_json:
-        outcome = {"accepted": pushed.accepted, "pending": pushed.pending, "failed": pushed.failed}
+        outcome = {
+            "accepted": pushed.accepted,
+            "pending": pushed.pending,
+            "failed": pushed.failed,
+            "opted_out": pushed.opted_out,
+            "drift": pushed.drift,
+        }
         _print_json({**_plan_json(pushed.plan), **outcome})
     else:
         from orchestration import terminal

@@ -7,10 +7,11 @@ never a phone, an e-mail address or a name. What should be sent is decided in `s
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -63,6 +64,72 @@ _MIGRATIONS = (
         primary key (is_sample, experiment_id, contact_id)
     ) strict, without rowid;
     """,
+    # A contact takes the place of a customer; hashes that bore no key are forgotten, so that each
+    # profile is sent once more and hashed with one.
+    """
+    alter table sync_rows rename to old_rows;
+
+    -- One row per thing that a platform holds about a contact: the profile, or a place on a list.
+    create table sync_rows (
+        destination text not null,
+        audience text not null,
+        contact_id text not null,
+        customer_id text not null,
+        tier text,
+        desired_hash text not null,
+        accepted_hash text,
+        state text not null check (state in ('processing', 'complete', 'retry', 'rejected')),
+        attempts integer not null default 0,
+        next_try text,
+        job_id text,
+        vendor_id text,
+        error_code text,
+        error text,
+        sync_run_id integer not null references sync_runs,
+        primary key (destination, audience, contact_id)
+    ) strict, without rowid;
+
+    insert into sync_rows
+    select
+        destination, object, customer_id, customer_id, tier,
+        iif(object = 'profile', '?', desired_hash),
+        iif(object = 'profile' and accepted_hash is not null, '?', accepted_hash),
+        iif(state = 'failed', 'retry', state),
+        attempts, next_try, job_id, vendor_id, null, last_error, sync_run_id
+    from old_rows;
+
+    drop table old_rows;
+    create index open_jobs on sync_rows (destination, job_id) where job_id is not null;
+
+    alter table sync_runs add column outcome text;
+    alter table sync_runs add column why text;
+    alter table sync_runs add column pending integer;
+    update sync_runs set outcome = 'done' where finished_at is not null;
+
+    -- What an adapter has to remember: the vendor's ids of lists above all.
+    create table platform_memory (
+        destination text not null,
+        name text not null,
+        value text not null,
+        primary key (destination, name)
+    ) strict, without rowid;
+
+    -- Who said stop at a platform. Kept for good: they land as consent events every night.
+    create table opt_outs (
+        destination text not null,
+        contact_id text not null,
+        occurred_at text not null,
+        how text not null,
+        read_at text not null,
+        primary key (destination, contact_id, occurred_at)
+    ) strict, without rowid;
+
+    create table opt_out_readings (
+        destination text primary key,
+        read_at text not null,
+        newest text
+    ) strict, without rowid;
+    """,
 )
 
 _HOLDOUT_LOG = pa.schema(
@@ -77,28 +144,51 @@ _HOLDOUT_LOG = pa.schema(
 )
 _SYNC_ROWS = pa.schema(
     [
-        ("object", pa.string()),
+        ("audience", pa.string()),
+        ("contact_id", pa.string()),
         ("customer_id", pa.string()),
         ("tier", pa.string()),
         ("desired_hash", pa.string()),
         ("accepted_hash", pa.string()),
         ("state", pa.string()),
         ("attempts", pa.int64()),
+        ("job_id", pa.string()),
         ("vendor_id", pa.string()),
     ]
 )
+_OPT_OUTS = pa.schema(
+    [
+        ("destination", pa.string()),
+        ("contact_id", pa.string()),
+        ("occurred_at", pa.string()),
+        ("how", pa.string()),
+    ]
+)
+_BATCH = 100_000
+_FIRST_WAIT = timedelta(minutes=5)
+_LONGEST_WAIT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Entry:
     """The fate of one row of a push. `accepted_hash` moves only when the platform has confirmed."""
 
-    object: str
-    customer_id: str
+    audience: str
+    contact_id: str
     state: str
     vendor_id: str | None = None
     job_id: str | None = None
+    code: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class StopSaid:
+    """An opt-out that a platform told of: who, when by the platform's clock, and how it told."""
+
+    contact_id: str
+    occurred_at: datetime
+    how: str
 
 
 class Ledger:
@@ -109,7 +199,7 @@ class Ledger:
         self._connection = connection
 
     def rows(self, destination: str) -> pa.Table:
-        """What is known of `destination`: one row per object and customer."""
+        """What is known of `destination`: one row per audience and contact."""
         columns = ", ".join(_SYNC_ROWS.names)
         return self._table(
             f"select {columns} from sync_rows where destination = ?", (destination,), _SYNC_ROWS
@@ -119,7 +209,7 @@ class Ledger:
         """The newest night that was pushed to `destination` to the end; None before the first."""
         (newest,) = self._connection.execute(
             "select max(as_of_date) from sync_runs "
-            "where destination = ? and is_sample = ? and finished_at is not null",
+            "where destination = ? and is_sample = ? and outcome = 'done'",
             (destination, is_sample),
         ).fetchone()
         return date.fromisoformat(newest) if newest else None
@@ -128,10 +218,28 @@ class Ledger:
         """Jobs that a platform had taken but not finished when we last heard of them."""
         found = self._connection.execute(
             "select distinct job_id from sync_rows "
-            "where destination = ? and state = 'processing' and job_id is not null order by job_id",
+            "where destination = ? and job_id is not null order by job_id",
             (destination,),
         )
         return [job_id for (job_id,) in found]
+
+    def has_lost_answers(self, destination: str) -> bool:
+        """Whether anything was sent that was never answered, not even by a job."""
+        (found,) = self._connection.execute(
+            "select exists (select 1 from sync_rows "
+            "where destination = ? and state = 'processing' and job_id is null)",
+            (destination,),
+        ).fetchone()
+        return bool(found)
+
+    def due(self, destination: str, now: datetime) -> int:
+        """Rows that wait for another try whose time has come, and rows of open jobs."""
+        (found,) = self._connection.execute(
+            "select count(*) from sync_rows where destination = ? and "
+            "(state = 'processing' or state = 'retry' and coalesce(next_try, '') <= ?)",
+            (destination, now.isoformat(timespec="seconds")),
+        ).fetchone()
+        return int(found)
 
     def start(self, destination: str, as_of_date: date, *, is_sample: bool) -> int:
         """Open a sync run and return its number."""
@@ -147,63 +255,153 @@ class Ledger:
         self,
         sync_run_id: int,
         destination: str,
-        rows: Iterable[tuple[str, str, str | None, str]],
+        rows: Iterable[tuple[str, str, str, str | None, str]],
     ) -> None:
-        """Note (object, customer_id, tier, desired_hash) before it is sent."""
+        """Note (audience, contact_id, customer_id, tier, desired_hash) before it is sent."""
         with self._connection:
             self._connection.executemany(
-                "insert into sync_rows (destination, object, customer_id, tier, desired_hash, "
-                "state, attempts, sync_run_id) values (?, ?, ?, ?, ?, 'processing', 1, ?) "
-                "on conflict do update set tier = excluded.tier, attempts = "
+                "insert into sync_rows (destination, audience, contact_id, customer_id, tier, "
+                "desired_hash, state, attempts, sync_run_id) "
+                "values (?, ?, ?, ?, ?, ?, 'processing', 1, ?) "
+                "on conflict do update set tier = excluded.tier, "
+                "customer_id = excluded.customer_id, attempts = "
                 "case when desired_hash = excluded.desired_hash and state <> 'complete' "
                 "then attempts + 1 else 1 end, desired_hash = excluded.desired_hash, "
-                "state = 'processing', job_id = null, last_error = null, next_try = null, "
-                "sync_run_id = excluded.sync_run_id",
+                "state = 'processing', job_id = null, error_code = null, error = null, "
+                "next_try = null, sync_run_id = excluded.sync_run_id",
                 ((destination, *row, sync_run_id) for row in rows),
             )
 
     def record(self, destination: str, entries: Iterable[Entry]) -> None:
-        """Note what the platform said of each row."""
+        """Note what the platform said of each row; who is to be tried again waits longer now."""
+        now = datetime.now(UTC)
+        waits = {
+            attempts: (now + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempts - 1))).isoformat(
+                timespec="seconds"
+            )
+            for attempts in range(1, 9)
+        }
+        self._connection.create_function(
+            "next_try", 1, lambda attempts: waits[max(1, min(attempts, 8))]
+        )
         with self._connection:
             self._connection.executemany(
                 "update sync_rows set state = ?1, vendor_id = coalesce(?2, vendor_id), "
-                "job_id = ?3, last_error = ?4, "
+                "job_id = ?3, error_code = ?4, error = ?5, "
+                "next_try = iif(?1 = 'retry', next_try(attempts), null), "
                 "accepted_hash = iif(?1 = 'complete', desired_hash, accepted_hash) "
-                "where destination = ?5 and object = ?6 and customer_id = ?7",
+                "where destination = ?6 and audience = ?7 and contact_id = ?8",
                 (
                     (
                         entry.state,
                         entry.vendor_id,
                         entry.job_id,
+                        entry.code,
                         entry.error,
                         destination,
-                        entry.object,
-                        entry.customer_id,
+                        entry.audience,
+                        entry.contact_id,
                     )
                     for entry in entries
                 ),
             )
 
-    def objects_of_job(self, destination: str, job_id: str) -> dict[str, str]:
-        """The object each customer of a job was sent for, by customer_id."""
+    def rows_of_job(self, destination: str, job_id: str) -> dict[str, str]:
+        """The audience each contact of a job was sent for, by contact_id."""
         found = self._connection.execute(
-            "select customer_id, object from sync_rows where destination = ? and job_id = ?",
+            "select contact_id, audience from sync_rows where destination = ? and job_id = ?",
             (destination, job_id),
         )
         return dict(found.fetchall())
 
-    def finish(self, sync_run_id: int, counts: dict[str, int]) -> None:
-        """Close a sync run that went through, with its rows: added, changed, removed, failed."""
+    def reopen(self, destination: str, audience: str) -> None:
+        """Note that a list is gone at the platform: nobody is known to stand on it any more."""
         with self._connection:
             self._connection.execute(
-                "update sync_runs set finished_at = ?, added = ?, changed = ?, removed = ?, "
-                "failed = ? where sync_run_id = ?",
+                "update sync_rows set accepted_hash = 'off', state = 'complete', job_id = null "
+                "where destination = ? and audience = ?",
+                (destination, audience),
+            )
+
+    def finish(
+        self,
+        sync_run_id: int,
+        outcome: Literal["done", "refused", "stopped"],
+        counts: Mapping[str, int],
+        why: str | None = None,
+    ) -> None:
+        """Close a sync run with its rows: added, changed, removed, pending, failed.
+
+        `done`: it went through. `refused`: a brake held it. `stopped`: it broke off half-way.
+        """
+        names = ("added", "changed", "removed", "pending", "failed")
+        with self._connection:
+            self._connection.execute(
+                f"update sync_runs set finished_at = ?, outcome = ?, why = ?, "
+                f"{', '.join(f'{name} = ?' for name in names)} where sync_run_id = ?",
+                (_now(), outcome, why, *(counts.get(name, 0) for name in names), sync_run_id),
+            )
+
+    def remembered(self, destination: str) -> dict[str, str]:
+        """What the adapter of a destination noted for later."""
+        return dict(
+            self._connection.execute(
+                "select name, value from platform_memory where destination = ?", (destination,)
+            ).fetchall()
+        )
+
+    def remember(self, destination: str, name: str, value: str | None) -> None:
+        """Note something for an adapter; None forgets it."""
+        with self._connection:
+            if value is None:
+                self._connection.execute(
+                    "delete from platform_memory where destination = ? and name = ?",
+                    (destination, name),
+                )
+            else:
+                self._connection.execute(
+                    "insert or replace into platform_memory values (?, ?, ?)",
+                    (destination, name, value),
+                )
+
+    def opt_outs(self, destination: str | None = None) -> pa.Table:
+        """Every opt-out that a platform told of: destination, contact_id, occurred_at, how."""
+        return self._table(
+            f"select {', '.join(_OPT_OUTS.names)} from opt_outs "
+            "where ?1 is null or destination = ?1 order by destination, contact_id, occurred_at",
+            (destination,),
+            _OPT_OUTS,
+        )
+
+    def opt_outs_read(self, destination: str) -> tuple[datetime | None, datetime | None]:
+        """When the opt-outs of a platform were last read, and how far by its own clock."""
+        found = self._connection.execute(
+            "select read_at, newest from opt_out_readings where destination = ?", (destination,)
+        ).fetchone()
+        read_at, newest = found or (None, None)
+        return (
+            datetime.fromisoformat(read_at) if read_at else None,
+            datetime.fromisoformat(newest) if newest else None,
+        )
+
+    def note_opt_outs(
+        self, destination: str, stops: Iterable[StopSaid], newest: datetime | None = None
+    ) -> None:
+        """Add opt-outs that a platform told of; with `newest`, note that all up to it were read."""
+        with self._connection:
+            self._connection.executemany(
+                "insert into opt_outs values (?, ?, ?, ?, ?) on conflict do nothing",
                 (
-                    _now(),
-                    *(counts[name] for name in ("added", "changed", "removed", "failed")),
-                    sync_run_id,
+                    (destination, stop.contact_id, stop.occurred_at.isoformat(), stop.how, _now())
+                    for stop in stops
                 ),
             )
+            if newest:
+                self._connection.execute(
+                    "insert into opt_out_readings values (?1, ?2, ?3) on conflict do update set "
+                    "read_at = excluded.read_at, newest = max(newest, excluded.newest)",
+                    (destination, _now(), newest.isoformat()),
+                )
 
     def holdout_log(self, as_of_date: date, *, is_sample: bool) -> pa.Table:
         """Every assignment made up to `as_of_date`, as `raw.holdout_log` has it; dates as text."""
@@ -229,12 +427,20 @@ class Ledger:
         return self._connection.total_changes - before
 
     def _table(self, query: str, values: tuple[object, ...], schema: pa.Schema) -> pa.Table:
-        rows = self._connection.execute(query, values).fetchall()
-        columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-        return pa.Table.from_arrays(
-            [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],
-            schema=schema,
-        )
+        cursor = self._connection.execute(query, values)
+        batches = []
+        while rows := cursor.fetchmany(_BATCH):
+            columns = zip(*rows, strict=True)
+            batches.append(
+                pa.RecordBatch.from_arrays(
+                    [
+                        pa.array(each, kind)
+                        for each, kind in zip(columns, schema.types, strict=True)
+                    ],
+                    schema=schema,
+                )
+            )
+        return pa.Table.from_batches(batches, schema)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import os
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 
@@ -44,9 +45,25 @@ class Settings(BaseSettings):
     newest_as_of: date | None = Field(
         None, description="Newest one, for data that run ahead of the clock; unset: today."
     )
+    env: Literal["production", "development"] | None = Field(
+        None, description="What this machine is; real people are texted from production alone."
+    )
+    destinations: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("outbox",), description="Where the night delivers to, comma-separated."
+    )
+    ledger_key: SecretStr | None = Field(
+        None, description="Secret of the hashes in the ledger; unset: a private file of the home."
+    )
     alert_webhook_url: str | None = Field(
         None, repr=False, description="Where a failed run is posted; unset: the log."
     )
+
+    @field_validator("destinations", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
 
     @cached_property
     def paths(self) -> Paths:
@@ -73,6 +90,7 @@ class Paths:
         self.published = home / "published" / "vip_sms.duckdb"
         self.exports = home / "exports"
         self.ledger = home / "ledger.sqlite"
+        self.ledger_key = home / "ledger.key"
         self.outbox = home / "outbox"
         self.quality = home / "quality"
         self.dagster = home / "dagster"

@@ -96,12 +96,18 @@ def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:
     for name in ("list", "action", "tier", "reason"):
         table.add_column(name)
     table.add_column("customers", justify="right")
-    colours = {"add": "green", "change": "blue", "remove": "red", "parked": "yellow"}
+    colours = {
+        "add": "green",
+        "change": "blue",
+        "remove": "red",
+        "waiting": "dim",
+        "parked": "yellow",
+    }
     for row in plan.summary():
         if row["action"] != "unchanged":
             colour = colours[str(row["action"])]
             table.add_row(
-                str(row["object"]),
+                str(row["audience"]),
                 f"[{colour}]{row['action']}[/{colour}]",
                 str(row["tier"] or ""),
                 str(row["reason"]).replace("_", " "),
@@ -114,10 +120,23 @@ def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:
         f"{counts['add']:,} to add, {counts['change']:,} to change, "
         f"{counts['remove']:,} to remove; {counts['unchanged']:,} stay as they are"
     )
+    for name, why in (
+        ("waiting", "for an answer"),
+        ("parked", "refused before, until data change"),
+    ):
+        if counts[name]:
+            console.print(f"{counts[name]:,} {name}: {why}")
     if pushed:
         console.print(
             f"{pushed.accepted:,} accepted, {pushed.pending:,} pending, {pushed.failed:,} failed"
         )
+        if pushed.opted_out:
+            console.print(f"{pushed.opted_out:,} not added: they said stop at the platform")
+        for name, drift in pushed.drift.items():
+            if drift["beyond"] or drift["left"]:
+                console.print(
+                    f"{name}: {drift['beyond']:,} stood there undecided, {drift['left']:,} left"
+                )
 
 
 def print_check(

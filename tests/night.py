@@ -118,7 +118,13 @@ def build(
         )
         con.execute(
             "create view activation.sync_vip_holdout as select as_of_date, experiment_id, "
-            "contact_id, customer_id, arm from vip_sms.marts.holdout_assignments"
+            "contact_id, customer_id, arm, cast(null as varchar) as phone, "
+            "cast(null as varchar) as email from vip_sms.marts.holdout_assignments"
+        )
+        con.execute(
+            "create table vip_sms.marts.customer_consent as select as_of_date, customer_id, "
+            "contact_id, 'marketing' as purpose, 'opted_in' as state, true as is_opted_in, "
+            "timestamp '2026-01-01' as changed_at from activation.sync_vip_audience"
         )
         reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
         con.execute(

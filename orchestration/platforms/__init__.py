@@ -7,23 +7,45 @@ row by row; what to ask, and in which order, is decided in `sync`. No adapter ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from importlib import import_module
 from typing import Literal, Protocol
 
 from orchestration.errors import UserError
+from orchestration.ledger import StopSaid
 from orchestration.settings import Settings
+
+__all__ = [
+    "DESTINATIONS",
+    "Ack",
+    "Destination",
+    "Finding",
+    "Member",
+    "PlatformError",
+    "Profile",
+    "SmsPlatform",
+    "StopSaid",
+    "Stops",
+    "may_push",
+    "open_platform",
+]
+
+
+class PlatformError(UserError):
+    """The platform cannot be worked with: its key, its rights, its reach. The ledger is intact."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A customer as the platform should know them.
+    """A contact as the platform should know them.
 
     Who has left carries neither phone nor e-mail: our id names them. No property is ever null,
     because vendors disagree on what null means: the unknown is an empty text or a zero.
     """
 
+    contact_id: str
     customer_id: str
     phone: str | None
     email: str | None
@@ -33,9 +55,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class Member:
-    """A customer to put on a list or take off it, and the vendor's own id where it is known."""
+    """A contact to put on a list or take off it, and the vendor's own id where it is known."""
 
-    customer_id: str
+    contact_id: str
     vendor_id: str | None = None
 
 
@@ -45,48 +67,118 @@ class Ack:
 
     accepted: it holds now. pending: a job took it, ask again by `job_id`. rejected: this row is
     wrong and will not pass unchanged. retry: not this time (busy, not reachable).
+    `error` carries no personal data.
     """
 
-    customer_id: str
+    contact_id: str
     state: Literal["accepted", "pending", "rejected", "retry"]
     vendor_id: str | None = None
     job_id: str | None = None
+    code: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Opt-outs read from a platform; `newest`: how far they were read, by the platform's clock."""
+
+    said: list[StopSaid]
+    newest: datetime
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `vip doctor` looked at."""
+
+    what: str
+    is_good: bool
+    told: str
 
 
 class SmsPlatform(Protocol):
     """One destination. Lists have our names (`vip`, `holdout-global`); an adapter makes them.
 
     Each writing call yields answers in batches, as they come: a batch is in the ledger before the
-    next is asked for. Each row is answered exactly once a call.
+    next is asked for. Each row is answered exactly once a call. Nothing but the writing calls and
+    `begin` changes anything at the platform.
     """
 
     name: str
 
+    def check(self) -> Iterator[Finding]:
+        """Key, rights, limits and lists, without changing any. A bad finding raises nothing."""
+
+    def gone(self, list_names: Sequence[str]) -> set[str]:
+        """Those of these lists that were there and are no longer."""
+
+    def stops_since(self, newest: datetime | None) -> Stops | None:
+        """Opt-outs told of since then, all of them where None; None where nobody can be asked."""
+
+    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
+        """Those of `contact_ids` whom the platform knows to have said stop. Its word is final."""
+
+    def wait_for_strays(self) -> None:
+        """Return when nothing that a push killed half-way may have started is still at work."""
+
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+        """Answers of a job left open by an earlier push, for all of its contacts."""
+
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
         """A push begins: its night and its number in the ledger."""
 
-    def opted_out(self, customer_ids: Sequence[str]) -> set[str]:
-        """Those of `customer_ids` whom the platform knows to have said stop. Its word is final."""
-
-    def poll(self, job_id: str) -> Iterator[list[Ack]]:
-        """Answers of a job left open by an earlier push."""
-
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
-        """Make the platform know these customers so."""
+        """Make the platform know these contacts so."""
 
     def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
-        """Put customers on a list. Leaves their consent as it is."""
+        """Put contacts on a list. Leaves their consent as it is."""
 
     def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
-        """Take customers off a list. Leaves their consent as it is."""
+        """Take contacts off a list. Leaves their consent as it is."""
+
+    def standing(self, list_name: str, at_most: int) -> set[str] | None:
+        """The vendor's ids of all on a list; None where it does not tell, or holds more."""
 
 
-def open_platform(name: str, settings: Settings) -> SmsPlatform:
-    """Return the destination called `name`. Raises `UserError` when there is none."""
-    from orchestration.platforms.outbox import Outbox
+@dataclass(frozen=True)
+class Destination:
+    """A row of configuration: where a push may go, and whether real people hear of it there."""
 
-    known = {"outbox": Outbox}
-    if name not in known:
-        raise UserError(f"no destination {name!r}: choose one of {', '.join(sorted(known))}")
-    return known[name](settings)
+    name: str
+    adapter: str
+    is_live: bool
+    description: str
+
+
+DESTINATIONS = {
+    row.name: row
+    for row in (
+        Destination(
+            "outbox",
+            "orchestration.platforms.outbox:Outbox",
+            False,
+            "Files under the home in place of messages",
+        ),
+        Destination(
+            "klaviyo",
+            "orchestration.platforms.klaviyo:Klaviyo",
+            True,
+            "Profiles and lists of a Klaviyo account",
+        ),
+    )
+}
+
+
+def may_push(name: str, settings: Settings) -> bool:
+    """Whether this environment may push there: to a live one, only as declared production."""
+    return not DESTINATIONS[name].is_live or settings.env == "production"
+
+
+def open_platform(name: str, settings: Settings, memory: MutableMapping[str, str]) -> SmsPlatform:
+    """Return the destination called `name`; `memory` keeps what its adapter has to remember.
+
+    Raises `UserError` when there is none of that name, or it lacks its settings.
+    """
+    if name not in DESTINATIONS:
+        raise UserError(f"no destination {name!r}: choose one of {', '.join(sorted(DESTINATIONS))}")
+    module, _, adapter = DESTINATIONS[name].adapter.partition(":")
+    return getattr(import_module(module), adapter)(settings, memory)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+import os
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from datetime import date, datetime
 
 from orchestration.files import private_folder, remove, write_private
-from orchestration.platforms import Ack, Member, Profile
+from orchestration.platforms import Ack, Finding, Member, Profile, StopSaid
 from orchestration.settings import Settings
 
 
@@ -22,7 +23,7 @@ class Outbox:
 
     name = "outbox"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: MutableMapping[str, str]) -> None:
         """Nothing is created before a push begins."""
         self._root = settings.paths.outbox
         self._step = 0
@@ -35,18 +36,40 @@ class Outbox:
         self._push = sync_run_id
         self._step = 0
 
-    def opted_out(self, customer_ids: Sequence[str]) -> set[str]:
-        """Nobody answers an outbox."""
+    def check(self) -> Iterator[Finding]:
+        """Whether the folder can be written to."""
+        folder = next(path for path in (self._root, *self._root.parents) if path.exists())
+        told = f"{folder} {'can' if os.access(folder, os.W_OK) else 'cannot'} be written to"
+        yield Finding("folder", os.access(folder, os.W_OK), told)
+
+    def gone(self, list_names: Sequence[str]) -> set[str]:
+        """What was written stays written."""
         return set()
 
-    def poll(self, job_id: str) -> Iterator[list[Ack]]:
-        """There are no jobs: a file is written or it is not."""
+    def stops_since(self, newest: datetime | None) -> None:
+        """Nobody answers an outbox."""
+        return None
+
+    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
+        """Nobody answers an outbox."""
+        return []
+
+    def wait_for_strays(self) -> None:
+        """A file is written or it is not."""
+
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+        """There are no jobs."""
         yield from ()
 
+    def standing(self, list_name: str, at_most: int) -> None:
+        """An outbox does not tell."""
+        return None
+
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
-        """One row per profile: customer_id, phone, email and the properties as JSON."""
+        """One row per profile: ids, phone, email and the properties as JSON."""
         rows = (
             (
+                profile.contact_id,
                 profile.customer_id,
                 profile.phone,
                 profile.email,
@@ -54,20 +77,21 @@ class Outbox:
             )
             for profile in profiles
         )
-        self._write("profiles", ("customer_id", "phone", "email", "properties"), rows)
-        yield [Ack(profile.customer_id, "accepted") for profile in profiles]
+        names = ("contact_id", "customer_id", "phone", "email", "properties")
+        self._write("profiles", names, rows)
+        yield [Ack(profile.contact_id, "accepted") for profile in profiles]
 
     def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
-        """One row per customer to put on the list."""
+        """One row per contact to put on the list."""
         yield self._members(f"add-{list_name}", members)
 
     def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
-        """One row per customer to take off the list."""
+        """One row per contact to take off the list."""
         yield self._members(f"remove-{list_name}", members)
 
     def _members(self, what: str, members: Sequence[Member]) -> list[Ack]:
-        self._write(what, ("customer_id",), ((member.customer_id,) for member in members))
-        return [Ack(member.customer_id, "accepted") for member in members]
+        self._write(what, ("contact_id",), ((member.contact_id,) for member in members))
+        return [Ack(member.contact_id, "accepted") for member in members]
 
     def _write(self, what: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
         self._step += 1

@@ -5,95 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 import pytest
 from night import AS_OF, Vip, build, members
+from vendor import Vendor, actions
 
-from orchestration import quality, sync
+from orchestration import sync
 from orchestration.errors import UserError
 from orchestration.ledger import open_ledger
-from orchestration.platforms import Ack, Member, Profile
 from orchestration.settings import Settings
-
-
-@pytest.fixture(autouse=True)
-def gate(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The gate as a switch: these tests are about what it stops, not about what it finds."""
-    switch = SimpleNamespace(results=[], rows=None)
-
-    def gate_rows(rows, settings, as_of_date):
-        switch.rows = rows
-        return switch.results
-
-    monkeypatch.setattr(quality, "gate_rows", gate_rows, raising=False)
-    return switch
-
-
-@dataclass
-class Vendor:
-    """A platform that remembers, and answers as it is told."""
-
-    name: str = "vendor"
-    answers: dict[str, str] = field(default_factory=dict)
-    stops: set[str] = field(default_factory=set)
-    calls: list[tuple[str, list[str]]] = field(default_factory=list)
-    profiles: dict[str, Profile] = field(default_factory=dict)
-    lists: dict[str, set[str]] = field(default_factory=dict)
-    breaks_at: int | None = None
-
-    def begin(self, as_of_date: date, sync_run_id: int) -> None:
-        pass
-
-    def opted_out(self, customer_ids: Sequence[str]) -> set[str]:
-        return self.stops & set(customer_ids)
-
-    def poll(self, job_id: str) -> Iterator[list[Ack]]:
-        yield [Ack(customer, "accepted") for customer in job_id.split(",")]
-
-    def _answer(self, call: str, customers: list[str]) -> Iterator[list[Ack]]:
-        self.calls.append((call, customers))
-        if self.breaks_at == len(self.calls):
-            raise ConnectionError("the line is dead")
-        for start in range(0, len(customers), 2):
-            some = customers[start : start + 2]
-            yield [
-                Ack(one, state, vendor_id=f"v-{one}", job_id=one if state == "pending" else None)
-                for one in some
-                for state in [self.answers.get(one, "accepted")]
-            ]
-
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
-        self.profiles |= {profile.customer_id: profile for profile in profiles}
-        yield from self._answer("profiles", [profile.customer_id for profile in profiles])
-
-    def add_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
-        self.lists.setdefault(list_name, set()).update(row.customer_id for row in rows)
-        yield from self._answer(f"add {list_name}", [row.customer_id for row in rows])
-
-    def remove_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
-        self.lists.setdefault(list_name, set()).difference_update(row.customer_id for row in rows)
-        yield from self._answer(f"remove {list_name}", [row.customer_id for row in rows])
-
-
-@pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    platform = Vendor()
-    monkeypatch.setattr(sync, "open_platform", lambda name, settings: platform)
-    return platform
-
-
-def actions(plan: sync.Plan, name: str) -> dict[str, tuple[str, str]]:
-    return {
-        row["customer_id"]: (row["action"], row["reason"])
-        for row in plan.rows.to_pylist()
-        if row["object"] == name
-    }
 
 
 def test_a_push_leaves_nothing_to_do(settings: Settings, vendor: Vendor) -> None:
@@ -101,14 +25,14 @@ def test_a_push_leaves_nothing_to_do(settings: Settings, vendor: Vendor) -> None
 
     first = sync.push(settings, "vendor", AS_OF)
 
-    assert first.plan.counts() == {"add": 12, "change": 0, "remove": 0, "unchanged": 0, "parked": 0}
-    assert (first.accepted, first.failed) == (12, 0)
+    assert first.plan.counts() == dict.fromkeys(sync.ACTIONS, 0) | {"add": 14}
+    assert (first.accepted, first.failed) == (14, 0)
     assert vendor.lists == {
         "vip": {"c1", "c2", "c3", "c4", "c5"},
         "holdout-global": {"c9001", "c9002"},
     }
     again = sync.push(settings, "vendor", AS_OF)
-    assert again.plan.counts()["unchanged"] == 12
+    assert again.plan.counts()["unchanged"] == 14
     assert again.accepted == 0
 
 
@@ -127,37 +51,36 @@ def test_the_plan_names_what_changes_and_why(settings: Settings, vendor: Vendor)
     plan = sync.make_plan(settings, "vendor", night)
 
     assert actions(plan, "vip") == {
-        "c1": ("unchanged", "as it was"),
-        "c2": ("unchanged", "as it was"),
         "c3": ("remove", "opted_out"),
-        "c4": ("unchanged", "as it was"),
         "c5": ("remove", "no longer qualifies"),
         "c6": ("add", "new"),
     }
     assert actions(plan, "profile") == {
-        "c1": ("unchanged", "as it was"),
         "c2": ("change", "tier changed"),
         "c3": ("change", "opted_out"),
         "c4": ("change", "details changed"),
         "c5": ("change", "no longer qualifies"),
         "c6": ("add", "new"),
+        "c9002": ("change", "no longer qualifies"),
+        "c9003": ("add", "new"),
     }
     assert actions(plan, "holdout-global") == {
-        "c9001": ("unchanged", "as it was"),
         "c9002": ("remove", "no longer qualifies"),
         "c9003": ("add", "new"),
     }
-    removed = [row for row in plan.summary() if (row["object"], row["action"]) == ("vip", "remove")]
+    removed = [
+        row for row in plan.summary() if (row["audience"], row["action"]) == ("vip", "remove")
+    ]
     assert removed == [
         {
-            "object": "vip",
+            "audience": "vip",
             "action": "remove",
             "tier": "Gold",
             "reason": "opted_out",
             "customers": 1,
         },
         {
-            "object": "vip",
+            "audience": "vip",
             "action": "remove",
             "tier": "Silver",
             "reason": "no longer qualifies",
@@ -177,7 +100,7 @@ def test_who_left_is_written_as_no_vip_without_phone_and_forgotten(
 
     left = vendor.profiles["c2"]
     assert (left.phone, left.email) == (None, None)
-    assert left.properties == {"audience_ids": "", "tier": "none", "tier_rank": 0}
+    assert left.properties == {"vip": False, "audience_ids": "", "tier": "none", "tier_rank": 0}
     assert "c2" not in actions(sync.make_plan(settings, "vendor", night), "profile")
 
     back = night + timedelta(days=1)
@@ -196,11 +119,13 @@ def test_safe_order_holdout_and_removals_before_anyone_is_added(
     sync.push(settings, "vendor", night)
 
     assert [call for call, _ in vendor.calls] == [
-        "add holdout-global",
         "remove vip",
         "profiles",
-        "add vip",
+        "add holdout-global",
+        "profiles",
+        "profiles",
         "remove holdout-global",
+        "add vip",
     ]
 
 
@@ -214,7 +139,7 @@ def test_only_what_was_confirmed_counts(settings: Settings, vendor: Vendor) -> N
     plan = sync.make_plan(settings, "vendor", AS_OF)
     assert actions(plan, "profile")["c2"] == ("add", "not confirmed before")
     assert actions(plan, "vip")["c2"] == ("add", "new")
-    assert plan.counts()["unchanged"] == 2 * 5 + 2
+    assert plan.counts()["unchanged"] == 2 * 5 + 4
 
 
 def test_a_dead_line_half_way_is_made_good_by_the_next_push(
@@ -224,18 +149,18 @@ def test_a_dead_line_half_way_is_made_good_by_the_next_push(
     vendor.breaks_at = 2
     with pytest.raises(ConnectionError):
         sync.push(settings, "vendor", AS_OF)
-    assert "vip" not in vendor.lists
+    assert not vendor.lists.get("vip")
     vendor.breaks_at = None
     sync.push(settings, "vendor", AS_OF)
     assert vendor.lists["vip"] == {"c1", "c2", "c3", "c4"}
-    assert sync.make_plan(settings, "vendor", AS_OF).counts()["unchanged"] == 10
+    assert sync.make_plan(settings, "vendor", AS_OF).counts()["unchanged"] == 12
 
 
 def test_a_removal_whose_addition_was_never_answered_is_still_sent(
     settings: Settings, vendor: Vendor
 ) -> None:
     build(settings, members(2))
-    vendor.breaks_at = 3
+    vendor.breaks_at = 4
     with pytest.raises(ConnectionError):
         sync.push(settings, "vendor", AS_OF)
     vendor.breaks_at = None
@@ -252,7 +177,8 @@ def test_a_row_that_keeps_failing_is_parked_until_its_data_change(
     for _ in range(5):
         sync.push(settings, "vendor", AS_OF)
     plan = sync.make_plan(settings, "vendor", AS_OF)
-    assert actions(plan, "profile")["c2"] == ("parked", "failed before, data unchanged")
+    assert actions(plan, "profile")["c2"] == ("parked", "refused before, data unchanged")
+    assert actions(plan, "vip")["c2"] == ("parked", "profile refused")
 
     build(settings, [Vip("c1"), Vip("c2", phone="+12025559999")])
     plan = sync.make_plan(settings, "vendor", AS_OF)
@@ -263,21 +189,82 @@ def test_an_open_job_is_asked_about_before_planning(settings: Settings, vendor: 
     build(settings, members(2))
     vendor.answers = {"c1": "pending"}
     pushed = sync.push(settings, "vendor", AS_OF)
-    assert pushed.pending == 2
-    vendor.answers = {}
+    assert pushed.pending == 1
+    assert vendor.lists["vip"] == {"c2"}, "nobody is added whose profile is not there yet"
+    vendor.answers, vendor.is_slow = {}, True
     vendor.calls.clear()
+    plan = sync.push(settings, "vendor", AS_OF).plan
+    waiting = ("waiting", "asked before, not answered yet")
+    assert (actions(plan, "profile")["c1"], actions(plan, "vip")["c1"]) == (waiting, waiting)
+    assert vendor.calls == []
+    vendor.is_slow = False
     sync.push(settings, "vendor", AS_OF)
-    assert sum(len(rows) for _, rows in vendor.calls) <= 1
+    assert vendor.calls == [("add vip", ["c1"])]
 
 
 def test_the_word_of_the_platform_on_opt_outs_is_final(settings: Settings, vendor: Vendor) -> None:
     build(settings, members(3))
     sync.push(settings, "vendor", AS_OF)
-    vendor.stops = {"c3"}
+    vendor.told = {"c3"}
     plan = sync.make_plan(settings, "vendor", AS_OF)
     assert actions(plan, "vip")["c3"] == ("remove", "opted out at the platform")
     sync.push(settings, "vendor", AS_OF)
     assert vendor.lists["vip"] == {"c1", "c2"}
+
+    vendor.told = set()
+    vendor.stops = {"c4"}
+    build(settings, members(5))
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2", "c5"}, "told once is told for good"
+    assert "c4" not in vendor.profiles
+
+
+def test_a_stop_that_shows_only_when_the_profile_is_there_comes_in_time(
+    settings: Settings, vendor: Vendor
+) -> None:
+    """The phone of a new contact may be that of somebody whom the platform knew before."""
+    build(settings, members(3))
+    vendor.late_stops = {"c2"}
+    pushed = sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c3"}
+    assert pushed.opted_out == 1
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert "c2" not in actions(plan, "vip")
+    assert actions(plan, "profile")["c2"] == ("change", "opted out at the platform")
+
+
+def test_a_yes_that_came_after_the_stop_counts_again(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(2))
+    vendor.told = {"c1"}
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c2"}
+    with duckdb.connect(str(settings.paths.build)) as connection:
+        connection.execute(
+            "update marts.customer_consent set changed_at = timestamp '2026-07-01 05:00'"
+        )
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2"}
+
+
+def test_who_left_there_is_not_put_back_and_who_was_put_there_by_hand_is_taken_off(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(3))
+    sync.push(settings, "vendor", AS_OF)
+    vendor.lists["vip"] = {"c1", "c2", "stranger"}
+    pushed = sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2"}
+    assert pushed.drift["vip"] == {"beyond": 1, "left": 1}
+
+
+def test_a_list_that_was_deleted_there_is_made_again(settings: Settings, vendor: Vendor) -> None:
+    build(settings, members(3))
+    sync.push(settings, "vendor", AS_OF)
+    del vendor.lists["vip"]
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert set(actions(plan, "vip").values()) == {("add", "the list was gone")}
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2", "c3"}
 
 
 def test_a_shut_gate_sends_nothing(settings: Settings, vendor: Vendor, gate) -> None:
@@ -291,7 +278,7 @@ def test_a_shut_gate_sends_nothing(settings: Settings, vendor: Vendor, gate) -> 
     assert vendor.calls == []
     assert gate.rows["customer_id"].to_pylist() == ["c1", "c2", "c3"]
     gate.results = gate.results[:1]
-    assert sync.push(settings, "vendor", AS_OF).accepted == 8
+    assert sync.push(settings, "vendor", AS_OF).accepted == 10
 
 
 def test_an_older_night_is_not_delivered_over_a_newer_one(
@@ -330,10 +317,10 @@ def test_refuses_marts_that_stand_on_raw_tables_replaced_since(
 
 def test_more_changes_than_approved_are_not_sent(settings: Settings, vendor: Vendor) -> None:
     build(settings, members(3))
-    with pytest.raises(UserError, match="8 changes and 7 are approved"):
-        sync.push(settings, "vendor", AS_OF, approve=7)
+    with pytest.raises(UserError, match="10 changes and 9 are approved"):
+        sync.push(settings, "vendor", AS_OF, approve=9)
     assert vendor.calls == []
-    assert sync.push(settings, "vendor", AS_OF, approve=8).accepted == 8
+    assert sync.push(settings, "vendor", AS_OF, approve=10).accepted == 10
 
 
 def test_planning_touches_nothing(settings: Settings) -> None:
@@ -344,12 +331,12 @@ def test_planning_touches_nothing(settings: Settings) -> None:
 
     build(settings, members(2))
     before = files()
-    assert sync.make_plan(settings, "outbox", AS_OF).counts()["add"] == 6
+    assert sync.make_plan(settings, "outbox", AS_OF).counts()["add"] == 8
     assert files() == before
 
     sync.push(settings, "outbox", AS_OF)
     before = files()
-    assert sync.make_plan(settings, "outbox", AS_OF).counts()["unchanged"] == 6
+    assert sync.make_plan(settings, "outbox", AS_OF).counts()["unchanged"] == 8
     assert files() == before
 
 
@@ -367,15 +354,16 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     folder = settings.paths.outbox / "2026-07-01"
     files = sorted(path.name for path in folder.iterdir())
     assert files == [
-        "0001-1-add-holdout-global.csv",
-        "0001-2-profiles.csv",
-        "0001-3-add-vip.csv",
+        "0001-1-profiles.csv",
+        "0001-2-add-holdout-global.csv",
+        "0001-3-profiles.csv",
+        "0001-4-add-vip.csv",
         "0002-1-remove-vip.csv",
         "0002-2-profiles.csv",
     ]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
-    rows = list(csv.DictReader((folder / files[1]).open()))
+    rows = list(csv.DictReader((folder / files[2]).open()))
     assert rows[0]["phone"] == "+12025550001"
     assert json.loads(rows[0]["properties"]) == {
         "audience_ids": "vip",
@@ -386,8 +374,9 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
         "tier": "Gold",
         "tier_rank": 2,
         "tier_since": "2026-01-01",
+        "vip": True,
     }
-    assert (folder / files[3]).read_text() == "customer_id\nc2\n"
+    assert (folder / files[4]).read_text() == "contact_id\nk-c2\n"
 
 
 def test_what_a_killed_push_left_half_written_is_swept(settings: Settings) -> None:

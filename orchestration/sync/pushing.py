@@ -1,0 +1,280 @@
+"""A push from beginning to end: open jobs, opt-outs, plan, brakes, application, verification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+
+from orchestration import quality
+from orchestration.errors import UserError
+from orchestration.keys import ledger_key
+from orchestration.ledger import Ledger, open_ledger
+from orchestration.night import LANDED, read_night, require_night
+from orchestration.platforms import (
+    DESTINATIONS,
+    PlatformError,
+    SmsPlatform,
+    StopSaid,
+    may_push,
+    open_platform,
+)
+from orchestration.quality.suites import policy_parameters
+from orchestration.settings import Settings
+from orchestration.sync import brakes
+from orchestration.sync.applying import Applying, entry
+from orchestration.sync.planning import PROFILE, Plan, compare
+from orchestration.warehouse import connect
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a push: its plan, its number in the ledger, and rows by outcome.
+
+    `drift`: per list, what stands there beyond what was decided, and what was decided but has left
+    there; only lists whose platform tells.
+    """
+
+    plan: Plan
+    sync_run_id: int
+    accepted: int
+    pending: int
+    failed: int
+    opted_out: int = 0
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class OlderNightError(UserError):
+    """A newer night has been delivered already."""
+
+
+def make_plan(settings: Settings, destination: str, as_of_date: date) -> Plan:
+    """Say what a push would do. Touches nothing here, and only reads there.
+
+    Raises `UserError` when the warehouse holds another date than asked.
+    """
+    with open_ledger(settings, read_only=True) as ledger:
+        platform = open_platform(destination, settings, ledger.remembered(destination))
+        _, newest = ledger.opt_outs_read(destination)
+        stops = platform.stops_since(newest)
+        return _plan(settings, platform, ledger, as_of_date, stops.said if stops else ())
+
+
+def push(
+    settings: Settings, destination: str, as_of_date: date, *, approve: int | None = None
+) -> Pushed:
+    """Make the platform hold what the warehouse says, and note every answer in the ledger.
+
+    Raises `UserError` for a destination that this environment may not push to; `OlderNightError`
+    when a newer night of the same brand has been delivered; `RefusedError` when a brake holds: the
+    gate is shut, opt-outs were not read, the plan is old or larger than usual or than `approve`.
+    Removals for want of consent are sent even then, and nothing else.
+    """
+    context = _admit(settings, destination, as_of_date)
+    with open_ledger(settings) as ledger:
+        platform = open_platform(destination, settings, _Memory(ledger, destination))
+        is_sample = bool(context["is_sample"])
+        delivered = ledger.last_as_of(destination, is_sample=is_sample)
+        if delivered and delivered > as_of_date:
+            raise OlderNightError(
+                f"{destination} already holds the night of {delivered}: "
+                f"{as_of_date} is older and is not sent"
+            )
+        ledger_key(settings, create=True)
+        sync_run_id = ledger.start(destination, as_of_date, is_sample=is_sample)
+        with _noted(ledger, sync_run_id) as told:
+            _settle(ledger, destination, platform)
+            held_by = _read_opt_outs(ledger, destination, platform)
+            plan = _plan(settings, platform, ledger, as_of_date)
+            for name in sorted(plan.gone):
+                ledger.reopen(destination, name)
+            held_by += _judge(settings, ledger, plan, approve)
+            applying = told.applying = Applying(platform, ledger, plan, sync_run_id)
+            if held_by:
+                if plan.consent_removals():
+                    platform.begin(as_of_date, sync_run_id)
+                    applying.consent_removals()
+                    sent = applying.outcome["accepted"]
+                    held_by.append(f"{sent:,} removals for want of consent were sent all the same")
+                raise brakes.RefusedError("; ".join(held_by))
+            platform.begin(as_of_date, sync_run_id)
+            applying.everything()
+            drift = applying.verify(policy_parameters())
+            outcome = applying.outcome
+    return Pushed(
+        plan,
+        sync_run_id,
+        outcome["accepted"],
+        outcome["pending"],
+        outcome["rejected"] + outcome["retry"],
+        outcome["opted_out"],
+        drift,
+    )
+
+
+class _Memory(MutableMapping[str, str]):
+    """What an adapter remembers of its destination, kept in the ledger as it is set."""
+
+    def __init__(self, ledger: Ledger, destination: str) -> None:
+        self._ledger, self._destination = ledger, destination
+
+    def __getitem__(self, name: str) -> str:
+        return self._ledger.remembered(self._destination)[name]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._ledger.remember(self._destination, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        del self._ledger.remembered(self._destination)[name]
+        self._ledger.remember(self._destination, name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ledger.remembered(self._destination))
+
+    def __len__(self) -> int:
+        return len(self._ledger.remembered(self._destination))
+
+
+@dataclass
+class _Told:
+    applying: Applying | None = None
+
+
+@contextmanager
+def _noted(ledger: Ledger, sync_run_id: int) -> Iterator[_Told]:
+    """Close a sync run in the ledger, however it ends."""
+    told = _Told()
+
+    def counts() -> dict[str, int]:
+        if told.applying is None:
+            return {}
+        outcome = told.applying.outcome
+        return {
+            **told.applying.done,
+            "pending": outcome["pending"],
+            "failed": outcome["rejected"] + outcome["retry"],
+        }
+
+    try:
+        yield told
+    except brakes.RefusedError as error:
+        ledger.finish(sync_run_id, "refused", counts(), str(error))
+        raise
+    except UserError as error:
+        ledger.finish(sync_run_id, "stopped", counts(), str(error))
+        raise
+    except Exception as error:
+        ledger.finish(sync_run_id, "stopped", counts(), type(error).__name__)
+        raise
+    ledger.finish(sync_run_id, "done", counts())
+
+
+def _admit(settings: Settings, destination: str, as_of_date: date) -> dict[str, object]:
+    """The night, when it may go to this destination from here."""
+    context = _night(settings, as_of_date)
+    row = DESTINATIONS.get(destination)
+    if row and row.is_live and context["is_sample"]:
+        raise UserError(f"nobody in the sample brand is real: it is never sent to {destination}")
+    if row and not may_push(destination, settings):
+        raise UserError(
+            f"{destination} reaches real people: declare VIP_ENV=production on the one machine "
+            "that may push there"
+        )
+    return context
+
+
+def _night(settings: Settings, as_of_date: date) -> dict[str, object]:
+    if not settings.paths.warehouse.exists():
+        raise UserError("no night has been built here yet: run `vip nightly`")
+    with connect(settings, read_only=True) as connection:
+        return require_night(connection, as_of_date)
+
+
+def _settle(ledger: Ledger, destination: str, platform: SmsPlatform) -> None:
+    """Hear what became of everything that an earlier push left open, before anything is planned."""
+    for job_id in ledger.open_jobs(destination):
+        audiences = ledger.rows_of_job(destination, job_id)
+        for acks in platform.poll(job_id, sorted(audiences)):
+            ledger.record(destination, [entry(audiences[ack.contact_id], ack) for ack in acks])
+    if ledger.has_lost_answers(destination):
+        platform.wait_for_strays()
+
+
+def _read_opt_outs(ledger: Ledger, destination: str, platform: SmsPlatform) -> list[str]:
+    """Bring the opt-outs home; what holds the push back when they cannot be read."""
+    _, newest = ledger.opt_outs_read(destination)
+    try:
+        stops = platform.stops_since(newest)
+    except PlatformError as error:
+        return [f"the opt-outs of {destination} cannot be read, nothing is sent: {error}"]
+    if stops:
+        ledger.note_opt_outs(destination, stops.said, stops.newest)
+    return []
+
+
+def _plan(
+    settings: Settings,
+    platform: SmsPlatform,
+    ledger: Ledger,
+    as_of_date: date,
+    fresh: Sequence[StopSaid] = (),
+) -> Plan:
+    """Plan on what the ledger knows, and on opt-outs that it does not hold yet."""
+    context = _night(settings, as_of_date)
+    opt_outs = ledger.opt_outs().select(["contact_id", "occurred_at"])
+    if fresh:
+        rows = [
+            {"contact_id": stop.contact_id, "occurred_at": stop.occurred_at.isoformat()}
+            for stop in fresh
+        ]
+        opt_outs = pa.concat_tables([opt_outs, pa.Table.from_pylist(rows, opt_outs.schema)])
+    rows = ledger.rows(platform.name)
+    lists = sorted(set(rows["audience"].unique().to_pylist()) - {PROFILE})
+    with connect(settings, read_only=True) as connection:
+        return compare(
+            connection,
+            context,
+            platform.name,
+            rows,
+            opt_outs,
+            ledger_key(settings, create=False),
+            platform.gone(lists),
+            lambda asked: {stop.contact_id for stop in platform.opted_out(asked)},
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _judge(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None) -> list[str]:
+    """Everything that holds this plan back."""
+    limits = policy_parameters()
+    now = _now()
+    found = []
+    row = DESTINATIONS.get(plan.destination)
+    if row is None or row.is_live or approve is not None:
+        found += brakes.check_volume(plan, limits, approve)
+    if row is None or row.is_live:
+        found += brakes.check_age(plan, limits, now.date())
+        read_at = {
+            name: ledger.opt_outs_read(name)[0]
+            for name in settings.destinations
+            if name in DESTINATIONS and DESTINATIONS[name].is_live and name != plan.destination
+        }
+        found += brakes.check_opt_outs(read_at, limits, now)
+    with connect(settings, read_only=True) as connection:
+        landed = read_night(connection, LANDED)
+        if landed["run_id"] != plan.run_id:
+            found.append("newer raw data have landed than the plan is made from: nothing is sent")
+        audience = connection.execute(
+            "select * from activation.sync_vip_audience order by customer_id"
+        ).to_arrow_table()
+    results = quality.gate_rows(audience, settings, plan.as_of_date)
+    stops = sorted(result.spec.name for result in results if result.stops)
+    if stops:
+        found.append(f"the gate is shut, nothing is sent: {', '.join(stops)}")
+    return found
