@@ -13,7 +13,9 @@ int_customer_orders as (
         min(ordered_at) as first_order_at,
         max(ordered_at) as last_order_at,
         count(*) as orders_lifetime,
-        {{ sum_in_last_months("1", "ordered_at", 12) }} as orders_12m,
+        {%- for months in [12, 6, 3] %}
+        {{ sum_in_last_months("1", "ordered_at", months) }} as orders_{{ months }}m,
+        {%- endfor %}
         sum(
             case
                 when
@@ -30,7 +32,10 @@ int_customer_orders as (
         {{ money("sum(payment_fee)") }} as payment_fee_lifetime,
         {{ money(sum_in_last_months("gross_revenue", "ordered_at", 12)) }} as gross_revenue_12m,
         {{ money(sum_in_last_months("discount_amount", "ordered_at", 12)) }} as discount_amount_12m,
-        {{ money(sum_in_last_months("net_revenue", "ordered_at", 12)) }} as order_revenue_12m,
+        {%- for months in [12, 6, 3] %}
+        {{ money(sum_in_last_months("net_revenue", "ordered_at", months)) }}
+            as order_revenue_{{ months }}m,
+        {%- endfor %}
         {{ money(sum_in_last_months("cost_of_goods", "ordered_at", 12)) }} as cost_of_goods_12m,
         {{ money(sum_in_last_months("shipping_cost - shipping_revenue", "ordered_at", 12)) }}
             as net_shipping_cost_12m,

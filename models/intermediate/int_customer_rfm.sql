@@ -1,78 +1,60 @@
 with
 
-rfm_inputs as (
+history as (
 
-    select * from {{ ref("int_customer_rfm_inputs") }}
-
-),
-
-cuts as (
-
-    select * from {{ ref("int_rfm_cuts") }}
+    select * from {{ ref("int_customer_rfm_history") }}
 
 ),
 
-segments as (
+evaluations as (
 
-    select * from {{ ref("rfm_segments") }}
-
-),
-
-orders as (
-
-    select * from {{ ref("int_customer_orders") }}
+    select * from {{ ref("int_rfm_evaluations") }}
 
 ),
 
-active_scores as (
+-- What stood before the first evaluation nobody looked at: a segment held since then has no start.
+turns as (
 
     select
-        rfm_inputs.customer_id,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case when cuts.recency_days_p{{ share }} >= rfm_inputs.recency_days then 1 else 0 end
-        {%- endfor %} as rfm_recency,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case when cuts.order_days_p{{ share }} < rfm_inputs.order_days then 1 else 0 end
-        {%- endfor %} as rfm_frequency,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case when cuts.net_revenue_p{{ share }} < rfm_inputs.net_revenue then 1 else 0 end
-        {%- endfor %} as rfm_monetary
-    from rfm_inputs
-    cross join cuts
-    where rfm_inputs.evaluated_on = {{ as_of_date() }}
+        history.customer_id,
+        max(history.evaluated_on) as turned_on
+    from history
+    inner join evaluations on history.evaluated_on = evaluations.evaluated_on
+    where
+        evaluations.previous_evaluated_on is not null
+        and coalesce(history.rfm_segment_before, '') <> history.rfm_segment
+    group by history.customer_id
 
 ),
 
--- Whoever bought, but not within the window, has the lowest score on each axis.
-scores as (
+latest_turns as (
 
     select
-        orders.customer_id,
-        coalesce(active_scores.rfm_recency, 1) as rfm_recency,
-        coalesce(active_scores.rfm_frequency, 1) as rfm_frequency,
-        coalesce(active_scores.rfm_monetary, 1) as rfm_monetary
-    from orders
-    left join active_scores on orders.customer_id = active_scores.customer_id
+        turns.customer_id,
+        turns.turned_on,
+        history.rfm_segment_before
+    from turns
+    inner join history
+        on
+            turns.customer_id = history.customer_id
+            and turns.turned_on = history.evaluated_on
 
 ),
 
 int_customer_rfm as (
 
     select
-        scores.customer_id,
-        scores.rfm_recency,
-        scores.rfm_frequency,
-        scores.rfm_monetary,
-        scores.rfm_recency + scores.rfm_frequency + scores.rfm_monetary as rfm_score,
-        segments.rfm_segment
-    from scores
-    left join segments
-        on
-            scores.rfm_recency = segments.rfm_recency
-            and scores.rfm_frequency = segments.rfm_frequency
+        history.customer_id,
+        history.rfm_recency,
+        history.rfm_frequency,
+        history.rfm_monetary,
+        history.rfm_recency + history.rfm_frequency + history.rfm_monetary as rfm_score,
+        history.rfm_segment,
+        latest_turns.rfm_segment_before,
+        latest_turns.turned_on as rfm_segment_since
+    from history
+    left join latest_turns on history.customer_id = latest_turns.customer_id
+    where history.evaluated_on = {{ as_of_date() }}
 
 )
 

@@ -8,36 +8,119 @@ customer_days as (
 
 evaluations as (
 
+    select * from {{ ref("int_rfm_evaluations") }}
+
+),
+
+measures as (
+
     select
+        customer_id,
+        activity_date,
+        case when orders > 0 then activity_date end as ordered_on,
+        case when orders > 0 then 1 else 0 end as order_days,
+        order_revenue - refund_amount as net_revenue
+    from customer_days
+
+),
+
+-- A day enters with the first evaluation after it and leaves with the first whose window begins
+-- after it: two rows a day, however many months are looked at.
+movements as (
+
+    select
+        measures.customer_id,
+        evaluations.evaluated_on,
+        measures.ordered_on,
+        case
+            when measures.activity_date >= evaluations.window_from then measures.order_days
+            else 0
+        end as order_days,
+        case
+            when measures.activity_date >= evaluations.window_from then measures.net_revenue
+            else 0
+        end as net_revenue
+    from measures
+    inner join evaluations
+        on
+            measures.activity_date < evaluations.evaluated_on
+            and measures.activity_date
+            >= coalesce(evaluations.previous_evaluated_on, cast('0001-01-01' as date))
+
+    union all
+
+    select
+        measures.customer_id,
+        evaluations.evaluated_on,
+        cast(null as date) as ordered_on,
+        -measures.order_days as order_days,
+        -measures.net_revenue as net_revenue
+    from measures
+    inner join evaluations
+        on
+            measures.activity_date < evaluations.window_from
+            and measures.activity_date >= evaluations.previous_window_from
+
+),
+
+changes as (
+
+    select
+        customer_id,
         evaluated_on,
-        {{ date_plus("evaluated_on", "-" ~ parameter("rfm_window_months"), "month") }}
-            as window_from
-    from (
-        select {{ as_of_date() }} as evaluated_on
-        union
-        select {{ period_start(as_of_date(), "month") }} as evaluated_on
-    ) as dates
+        max(ordered_on) as ordered_on,
+        sum(order_days) as order_days,
+        sum(net_revenue) as net_revenue
+    from movements
+    group by customer_id, evaluated_on
+
+),
+
+states as (
+
+    select
+        customer_id,
+        evaluated_on,
+        max(ordered_on) over (
+            partition by customer_id
+            order by evaluated_on
+            rows between unbounded preceding and current row
+        ) as last_ordered_on,
+        sum(order_days) over (
+            partition by customer_id
+            order by evaluated_on
+            rows between unbounded preceding and current row
+        ) as order_days,
+        sum(net_revenue) over (
+            partition by customer_id
+            order by evaluated_on
+            rows between unbounded preceding and current row
+        ) as net_revenue,
+        lead(evaluated_on) over (
+            partition by customer_id
+            order by evaluated_on
+        ) as next_evaluated_on
+    from changes
 
 ),
 
 int_customer_rfm_inputs as (
 
     select
-        customer_days.customer_id,
+        states.customer_id,
         evaluations.evaluated_on,
-        {{ days_between(
-            "max(case when customer_days.orders > 0 then customer_days.activity_date end)",
-            "evaluations.evaluated_on",
-        ) }} as recency_days,
-        sum(case when customer_days.orders > 0 then 1 else 0 end) as order_days,
-        {{ money("sum(customer_days.order_revenue - customer_days.refund_amount)") }} as net_revenue
-    from customer_days
+        {{ days_between("states.last_ordered_on", "evaluations.evaluated_on") }} as recency_days,
+        states.order_days,
+        {{ money("states.net_revenue") }} as net_revenue
+    from states
     inner join evaluations
         on
-            customer_days.activity_date < evaluations.evaluated_on
-            and customer_days.activity_date >= evaluations.window_from
-    group by customer_days.customer_id, evaluations.evaluated_on
-    having sum(customer_days.orders) > 0
+            states.evaluated_on <= evaluations.evaluated_on
+            and (
+                states.next_evaluated_on > evaluations.evaluated_on
+                or states.next_evaluated_on is null
+            )
+    where states.last_ordered_on is not null
 
 )
 

@@ -14,18 +14,25 @@ customers as (
 
 real_inputs as (
 
-    select rfm_inputs.*
+    select
+        rfm_inputs.*,
+        {{ period_start("rfm_inputs.evaluated_on", "month") }} as month_on
     from rfm_inputs
     inner join customers on rfm_inputs.customer_id = customers.customer_id
-    where not customers.is_test
+    where
+        rfm_inputs.order_days > 0
+        and not customers.is_test
 
 ),
 
 -- A brand in its first month has no earlier customers: tonight's own stand in for them.
-frozen_on as (
+frozen_months as (
 
-    select min(evaluated_on) as evaluated_on
+    select
+        month_on,
+        min(evaluated_on) as frozen_on
     from real_inputs
+    group by month_on
 
 ),
 
@@ -33,6 +40,7 @@ frozen_on as (
 int_rfm_cuts as (
 
     select
+        real_inputs.month_on,
         real_inputs.evaluated_on as frozen_on,
         {%- for measure in measures %}
         {%- for share in [20, 40, 60, 80] %}
@@ -41,8 +49,8 @@ int_rfm_cuts as (
         {%- endfor %}
         count(*) as customers
     from real_inputs
-    inner join frozen_on on real_inputs.evaluated_on = frozen_on.evaluated_on
-    group by real_inputs.evaluated_on
+    inner join frozen_months on real_inputs.evaluated_on = frozen_months.frozen_on
+    group by real_inputs.month_on, real_inputs.evaluated_on
 
 )
 

@@ -65,7 +65,7 @@ TYPES_BY_NAME = [
     (re.compile(r"_(on|date|until|from|to)$"), {"date"}),
     (re.compile(r"_(share|rate)$"), {"double"}),
 ]
-WINDOW = re.compile(r"_(12m|90d|lifetime)$")
+WINDOW = re.compile(r"_(3m|6m|12m|90d|lifetime)$")
 
 PERSONAL = re.compile(r"(^|_)(phone|email|first_name|last_name|birth_date|postal_code)(_|$)")
 
