@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets import checks, delivery, fits, models, raw
-from orchestration.jobs import nightly_job
+from orchestration.assets import checks, delivery, fits, governance, models, raw
+from orchestration.jobs import audit_job, nightly_job
 from orchestration.resources import Dbt, Warehouse
-from orchestration.schedules import nightly_schedule
+from orchestration.schedules import audit_schedule, nightly_schedule
 from orchestration.sensors import failed_run_sensor, raw_files_sensor
 
 
@@ -31,10 +31,11 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             delivery.holdout_log,
             delivery.exports,
             delivery.push_outbox,
+            governance.policy_audit,
         ],
         asset_checks=[checks.landing_checks, checks.gate_checks],
-        jobs=[nightly_job],
-        schedules=[nightly_schedule],
+        jobs=[nightly_job, audit_job],
+        schedules=[nightly_schedule, audit_schedule],
         sensors=[raw_files_sensor, failed_run_sensor],
         resources={"warehouse": Warehouse(), "dbt": Dbt.of_project(), **(resources or {})},
         executor=dg.in_process_executor,

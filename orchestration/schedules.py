@@ -1,10 +1,10 @@
-"""When the night starts by itself."""
+"""When the night, and the quarterly audit of the policy, start by themselves."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orchestration.jobs import nightly_job
+from orchestration.jobs import audit_job, nightly_job
 from orchestration.locking import is_locked
 from orchestration.settings import Settings
 
@@ -45,3 +45,13 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
         return dg.SkipReason("a night is still running")
     as_of_date = context.scheduled_execution_time.astimezone(UTC).date()
     return dg.RunRequest(partition_key=as_of_date.isoformat())
+
+
+# The second day of a quarter: by then the night of its first day stands.
+audit_schedule = dg.ScheduleDefinition(
+    name="audit_schedule",
+    job=audit_job,
+    cron_schedule=f"0 {_settings.schedule_hour} 2 1,4,7,10 *",
+    execution_timezone=_settings.schedule_timezone,
+    description="Each quarter: does the written policy still fit the customers?",
+)

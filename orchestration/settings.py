@@ -93,6 +93,7 @@ class Paths:
         self.ledger_key = home / "ledger.key"
         self.outbox = home / "outbox"
         self.quality = home / "quality"
+        self.audits = home / "audits"
         self.dagster = home / "dagster"
         self.tmp = home / "tmp"
         self.lock = home / "nightly.lock"

@@ -39,7 +39,7 @@ def known(project_dir: Path) -> dict[str, set[str]]:
         "macro": {macro["name"] for macro in manifest["macros"].values()},
         "check": set(re.findall(r'"name": "(\w+)"', suites)),
         "command": set(re.findall(r"@app.command\(\)\ndef (\w+)", commands)),
-        "asset": set(re.findall(r"def (\w+)\(\n?\s*context: dg.AssetExecutionContext", assets)),
+        "asset": set(re.findall(r"\ndef (\w+)\([^)]*\b(?:warehouse: Warehouse)", assets)),
     }
 
 

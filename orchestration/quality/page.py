@@ -13,10 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from orchestration.errors import mask
 from orchestration.files import write_private
+from orchestration.pages import environment
 from orchestration.quality import nights, wording
 from orchestration.quality.boundaries import SHOWN_ROWS
 from orchestration.settings import Settings
@@ -211,13 +212,7 @@ def _cell(value: Any, column: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["cell"] = _cell
-    environment.filters["words"] = lambda column: column.replace("_", " ")
-    return environment.get_template("page.html.jinja")
+    made = environment(Path(__file__).parent)
+    made.filters["cell"] = _cell
+    made.filters["words"] = lambda column: column.replace("_", " ")
+    return made.get_template("page.html.jinja")

@@ -81,7 +81,7 @@ def test_the_page_can_be_read_by_a_screen_reader(judged):
 
 def test_colours_have_contrast(project_dir):
     """WCAG AA asks for 4.5 to 1 between text and what is behind it, in both schemes."""
-    text = (project_dir / "orchestration/quality/page.html.jinja").read_text()
+    text = (project_dir / "orchestration/pages/style.css").read_text()
 
     def luminance(colour: str) -> float:
         colour = colour if len(colour) == 6 else "".join(2 * digit for digit in colour)

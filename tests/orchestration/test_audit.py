@@ -1,0 +1,146 @@
+"""The quarterly audit: what asks the owner for a decision, and the page that says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from orchestration import audit
+from orchestration.audit import Audit
+
+AS_OF = date(2026, 7, 1)
+
+SOUND = Audit(
+    as_of_date=AS_OF,
+    currency="USD",
+    policy={
+        "policy_version": "v1",
+        "effective_from": date(2026, 1, 1),
+        "owner": "marketing",
+        "approver": "finance",
+        "approved_on": date(2025, 12, 1),
+        "review_on": date(2026, 7, 2),
+    },
+    rules=[],
+    tiers=[
+        {
+            "tier": "gold",
+            "tier_rank": 1,
+            "customers": 30,
+            "active": 28,
+            "share": 0.15,
+            "qualified": 25,
+            "inactive": 0,
+            "cm3_12m": 1000,
+        }
+    ],
+    spend={0.5: 100.0},
+    benefits=[
+        {
+            "tier": "gold",
+            "benefit_id": "gift",
+            "customers_entitled": 30,
+            "customers_redeemed_12m": 2,
+            "customers_redeemed_3m": 1,
+            "redeemed_share_12m": 0.05,
+            "redeemed_share_3m": 1 / 30,
+            "cost_12m": 50,
+        }
+    ],
+    parameters={
+        "vip_share_low": 0.1,
+        "vip_share_high": 0.2,
+        "inactive_vip_days": 180,
+        "benefit_use_low": 0.05,
+    },
+)
+
+
+def with_tier(**values) -> Audit:
+    return replace(SOUND, tiers=[{**SOUND.tiers[0], **values}])
+
+
+def with_benefit(**values) -> Audit:
+    return replace(SOUND, benefits=[{**SOUND.benefits[0], **values}])
+
+
+def with_review(day: date | None) -> Audit:
+    return replace(SOUND, policy={**SOUND.policy, "review_on": day})
+
+
+def decisions(seen: Audit) -> list[str]:
+    return [found.title for found in audit.findings(seen) if found.state == "warned"]
+
+
+def test_a_policy_that_fits_asks_for_nothing():
+    assert decisions(SOUND) == []
+    assert "The policy still fits" in audit.render(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("seen", "title"),
+    [
+        (with_review(AS_OF), "Review overdue"),
+        (with_review(None), "No review date"),
+        (with_tier(share=0.099), "Too few VIPs"),
+        (with_tier(share=0.201), "Too many VIPs"),
+        (with_tier(customers=0, qualified=0), "Gold is empty"),
+        (with_tier(inactive=1), "Inactive Gold"),
+        (with_benefit(redeemed_share_12m=0.049), "gift is hardly used"),
+        (
+            with_benefit(customers_redeemed_12m=0, redeemed_share_12m=0.0),
+            "1 benefit without any use",
+        ),
+    ],
+)
+def test_what_no_longer_fits_asks_for_a_decision(seen, title):
+    assert decisions(seen) == [title]
+    assert title in audit.render(seen) and "1 decision for marketing" in audit.render(seen)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_a_share_on_the_bound_is_as_meant(share):
+    assert decisions(with_tier(share=share)) == []
+
+
+def test_what_nobody_handed_over_is_not_called_unused():
+    unknown = with_benefit(
+        customers_redeemed_12m=None,
+        customers_redeemed_3m=None,
+        redeemed_share_12m=None,
+        redeemed_share_3m=None,
+        cost_12m=None,
+    )
+    assert decisions(unknown) == []
+    assert "no redemptions were handed over" in audit.render(unknown)
+    assert "not known" in audit.render(unknown)
+
+
+@pytest.mark.slow
+def test_the_audit_job_writes_a_page_over_the_last_night(night, monkeypatch):
+    settings = night.home.settings
+    monkeypatch.setenv("VIP_HOME", str(settings.home))
+    monkeypatch.setenv("VIP_RAW_DIR", str(settings.raw_dir))
+    from orchestration.definitions import build_defs
+
+    result = build_defs().resolve_job_def("audit_job").execute_in_process()
+    assert result.success
+    page = settings.paths.audits / f"{AS_OF}.html"
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_mode & 0o777 == 0o600
+    for tier in night.told["tiers"]:
+        shown = re.search(rf"{tier['tier'].capitalize()}</th><td class=\"number\">([\d,]+)", text)
+        assert shown and int(shown[1].replace(",", "")) == tier["customers"]
+    assert not re.search(r"https?://|<script|<link", text)
+    (event,) = result.asset_materializations_for_node("policy_audit")
+    assert event.metadata["as_of_date"].value == AS_OF.isoformat()
+
+
+def test_the_audit_comes_each_quarter():
+    from orchestration.definitions import defs
+
+    cron = defs.resolve_schedule_def("audit_schedule").cron_schedule
+    assert cron.split()[2:] == ["2", "1,4,7,10", "*"]
