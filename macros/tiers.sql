@@ -6,18 +6,41 @@
     end
 {%- endmacro %}
 
+{% macro metric_component(component, basis, relation) -%}
+    case {{ component }}
+        when 'qualifying_spend' then {{ spend_by_basis(basis, relation) }}
+        when 'orders' then {{ money(relation ~ ".orders") }}
+        when 'gross_revenue' then {{ relation }}.gross_revenue
+        when 'order_revenue' then {{ relation }}.order_revenue
+        when 'net_revenue' then {{ relation }}.order_revenue - {{ relation }}.refund_amount
+        when 'refund_amount' then {{ relation }}.refund_amount
+        when 'discount_amount' then {{ relation }}.gross_revenue - {{ relation }}.order_revenue
+    end
+{%- endmacro %}
+
 {% macro qualification_window_from(period, until) -%}
     case {{ period }}
         when 'rolling_12_months' then {{ date_plus(until, -12, "month") }}
-        when 'calendar_year' then {{ period_start(until, "year") }}
+        when 'calendar_year' then {{ period_start(date_plus(until, -1, "day"), "year") }}
     end
 {%- endmacro %}
 
 {% macro leaves_window_on(period, date_column) -%}
+    {#- 1 January closes the year: what was bought on 31 December counts on that night. -#}
     case {{ period }}
-        when 'rolling_12_months' then {{ leaves_rolling_year_on(date_column) }}
+        when 'rolling_12_months' then {{ leaves_rolling_months_on(date_column, 12) }}
         when 'calendar_year'
-            then {{ date_plus(period_start(date_column, "year"), 12, "month") }}
+            then {{ date_plus(
+                date_plus(period_start(date_column, "year"), 12, "month"), 1, "day"
+            ) }}
+    end
+{%- endmacro %}
+
+{% macro leaves_metric_window_on(unit, length, period, date_column) -%}
+    case {{ unit }}
+        when 'period' then {{ leaves_window_on(period, date_column) }}
+        when 'month' then {{ leaves_rolling_months_on(date_column, length) }}
+        when 'day' then {{ date_plus(date_column, length ~ " + 1", "day") }}
     end
 {%- endmacro %}
 
@@ -26,5 +49,24 @@
     {{ cadence_on_or_after(
         "greatest(" ~ date_plus(grace_from, "grace_months", "month") ~ ", " ~ not_before ~ ")",
         "demotion_cadence",
+        "effective_from",
     ) }}
+{%- endmacro %}
+
+{% macro lasts_until(date_column) -%}
+    coalesce({{ date_column }}, cast('9999-12-31' as date))
+{%- endmacro %}
+
+{% macro customer_metric(metric, relation) -%}
+    case {{ metric }}
+        {%- for name in [
+            "qualifying_spend", "orders_12m", "orders_90d", "orders_lifetime", "gross_revenue_12m",
+            "net_revenue_12m", "net_revenue_lifetime", "refund_amount_12m", "average_order_value_12m",
+        ] %}
+        when '{{ name }}' then {{ money(relation ~ "." ~ name) }}
+        {%- endfor %}
+        {%- for name in ["return_rate_12m", "discount_share_12m"] %}
+        when '{{ name }}' then {{ money_of_double(relation ~ "." ~ name) }}
+        {%- endfor %}
+    end
 {%- endmacro %}

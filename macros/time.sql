@@ -10,25 +10,52 @@
     case when {{ is_before_as_of(timestamp_column) }} then {{ timestamp_column }} end
 {%- endmacro %}
 
+{% macro next_midnight(timestamp_column) -%}
+    {{ date_plus("cast(" ~ timestamp_column ~ " as date)", 1, "day") }}
+{%- endmacro %}
+
 {% macro is_in_last_months(timestamp_column, months, until=none) -%}
     {%- set until = until or as_of_date() -%}
     {{ timestamp_column }} >= cast({{ date_plus(until, "-" ~ months, "month") }} as timestamp)
     and {{ timestamp_column }} < cast({{ until }} as timestamp)
 {%- endmacro %}
 
-{% macro leaves_rolling_year_on(date_column) -%}
+{% macro leaves_rolling_months_on(date_column, months) -%}
     greatest(
-        {{ date_plus(date_plus(date_column, 12, "month"), 1, "day") }},
-        {{ date_plus(date_plus(date_column, 1, "day"), 12, "month") }}
+        {{ date_plus(date_plus(date_column, months, "month"), 1, "day") }},
+        {{ date_plus(date_plus(date_column, 1, "day"), months, "month") }}
     )
 {%- endmacro %}
 
-{% macro cadence_on_or_after(date_column, cadence_column) -%}
-    case {{ cadence_column }}
-        when 'daily' then {{ date_column }}
-        when 'weekly' then {{ date_plus(date_column, "mod(8 - " ~ iso_dow(date_column) ~ ", 7)", "day") }}
-        when 'monthly' then {{ first_on_or_after(date_column, "month", 1) }}
-        when 'quarterly' then {{ first_on_or_after(date_column, "quarter", 3) }}
+{% macro cadence_on_or_after(date_column, cadence_column, anchor_column) -%}
+    case
+        when {{ cadence_column }} = 'daily' then {{ date_column }}
+        when {{ cadence_column }} = 'weekly'
+            then {{ date_plus(date_column, "mod(8 - " ~ iso_dow(date_column) ~ ", 7)", "day") }}
+        when {{ cadence_column }} = 'monthly' then {{ first_on_or_after(date_column, "month", 1) }}
+        when {{ cadence_column }} = 'quarterly'
+            then {{ first_on_or_after(date_column, "quarter", 3) }}
+        when {{ cadence_column }} = 'yearly' then {{ first_on_or_after(date_column, "year", 12) }}
+        when {{ cadence_column }} like 'every_%_months'
+            then {{ every_months_on_or_after(
+                date_column,
+                "cast(" ~ dbt.split_part(cadence_column, "'_'", 2) ~ " as int)",
+                anchor_column,
+            ) }}
+    end
+{%- endmacro %}
+
+{% macro every_months_on_or_after(date_column, months, anchor_column) -%}
+    {#- Counted from the anchor each time: 31 January, 30 April, 31 July, and never 30 July. -#}
+    {%- set apart %}
+    ((extract(year from {{ date_column }}) - extract(year from {{ anchor_column }})) * 12
+    + extract(month from {{ date_column }}) - extract(month from {{ anchor_column }}))
+    {%- endset %}
+    {%- set full_months = "cast(floor(" ~ apart ~ " / " ~ months ~ ") * " ~ months ~ " as int)" -%}
+    case
+        when {{ date_plus(anchor_column, full_months, "month") }} >= {{ date_column }}
+            then {{ date_plus(anchor_column, full_months, "month") }}
+        else {{ date_plus(anchor_column, full_months ~ " + " ~ months, "month") }}
     end
 {%- endmacro %}
 
@@ -41,4 +68,16 @@
 
 {% macro sum_in_last_months(amount, timestamp_column, months, until=none) -%}
     sum(case when {{ is_in_last_months(timestamp_column, months, until) }} then {{ amount }} else 0 end)
+{%- endmacro %}
+
+{% macro whole_numbers() -%}
+    {#- 0 to 9999, without recursion: as many days as 27 years have. -#}
+    {%- set digits = "(select " ~ range(10) | join(" as n union all select ") ~ " as n)" -%}
+    (
+        select ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n as number
+        from {{ digits }} as ones
+        cross join {{ digits }} as tens
+        cross join {{ digits }} as hundreds
+        cross join {{ digits }} as thousands
+    )
 {%- endmacro %}

@@ -14,6 +14,9 @@
         {%- endfor %}
         {%- do rows.append("(" ~ cells | join(", ") ~ ")") %}
     {%- endfor %}
+    {%- if not rows %}
+        {{- return("") }}
+    {%- endif %}
     {%- set statement = "insert into " ~ this ~ " values\n" ~ rows | join(",\n") %}
     {%- do adapter.add_query(statement, abridge_sql_log=True) %}
     {{- return(statement) }}

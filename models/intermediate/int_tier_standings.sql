@@ -16,6 +16,19 @@ steps as (
 
 ),
 
+moves as (
+
+    select
+        customer_id,
+        step_on,
+        earlier_rank,
+        held_rank,
+        row_number() over (partition by customer_id order by step_on desc) as recency
+    from steps
+    where held_rank <> earlier_rank
+
+),
+
 -- With no further orders: the walk beyond tonight knows only what leaves the window.
 demotions as (
 
@@ -35,9 +48,16 @@ int_tier_standings as (
         steps.policy_version,
         steps.qualified_rank,
         steps.held_rank,
+        steps.exclusion_id,
         steps.grace_until,
+        moves.step_on as tier_since,
+        case when moves.held_rank < moves.earlier_rank then moves.earlier_rank end as lost_rank,
         demotions.step_on as projected_demotion_on
     from steps
+    left join moves
+        on
+            steps.customer_id = moves.customer_id
+            and moves.recency = 1
     left join demotions
         on
             steps.customer_id = demotions.customer_id

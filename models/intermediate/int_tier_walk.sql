@@ -4,6 +4,27 @@
 {%- set falls_short = "step.held_rank > step.qualified_rank" -%}
 with recursive
 
+policies as (
+
+    select
+        policy_versions.policy_version,
+        policy_versions.effective_from,
+        policy_versions.grace_months,
+        policy_versions.demotion_cadence,
+        policy_versions.demotion_mode,
+        max(tier_rules.tier_rank) as top_rank
+    from {{ ref("policy_versions") }} as policy_versions
+    inner join {{ ref("tier_rules") }} as tier_rules
+        on policy_versions.policy_version = tier_rules.policy_version
+    group by
+        policy_versions.policy_version,
+        policy_versions.effective_from,
+        policy_versions.grace_months,
+        policy_versions.demotion_cadence,
+        policy_versions.demotion_mode
+
+),
+
 qualifications as (
 
     select
@@ -12,13 +33,15 @@ qualifications as (
         qualifications.valid_from,
         qualifications.valid_to,
         qualifications.qualified_rank,
-        policy_versions.policy_version,
-        policy_versions.grace_months,
-        policy_versions.demotion_cadence,
-        policy_versions.demotion_mode
+        qualifications.exclusion_id,
+        policies.policy_version,
+        policies.effective_from,
+        policies.top_rank,
+        policies.grace_months,
+        policies.demotion_cadence,
+        policies.demotion_mode
     from {{ ref("int_tier_qualifications") }} as qualifications
-    inner join {{ ref("policy_versions") }} as policy_versions
-        on qualifications.policy_version = policy_versions.policy_version
+    inner join policies on qualifications.policy_version = policies.policy_version
 
 ),
 
@@ -32,6 +55,7 @@ walk as (
         policy_version,
         valid_from as step_on,
         valid_to as next_turn_on,
+        exclusion_id,
         qualified_rank,
         qualified_rank as held_rank,
         {{ no_date }} as grace_from,
@@ -49,6 +73,7 @@ walk as (
         policy_version,
         step_on,
         valid_to as next_turn_on,
+        exclusion_id,
         qualified_rank,
         held_rank,
         grace_from,
@@ -80,13 +105,22 @@ walk as (
                 moves.earlier_grace_from,
                 qualifications.span_number,
                 qualifications.policy_version,
+                qualifications.effective_from,
                 qualifications.valid_to,
+                qualifications.exclusion_id,
                 qualifications.qualified_rank,
                 qualifications.grace_months,
                 qualifications.demotion_cadence,
                 case
+                    -- Whoever is excluded holds nothing from that day: there is no grace for it.
+                    when qualifications.exclusion_id is not null then 0
+                    -- A version may have fewer tiers than what was held under the one before.
                     when not moves.is_demotion
-                        then greatest(moves.earlier_held_rank, qualifications.qualified_rank)
+                        then
+                            least(
+                                greatest(moves.earlier_held_rank, qualifications.qualified_rank),
+                                qualifications.top_rank
+                            )
                     when qualifications.demotion_mode = 'soft_landing'
                         then greatest(moves.earlier_held_rank - 1, qualifications.qualified_rank)
                     else qualifications.qualified_rank
@@ -139,8 +173,13 @@ int_tier_walk as (
         customer_id,
         policy_version,
         step_on,
+        exclusion_id,
         qualified_rank,
         held_rank,
+        lag(policy_version) over (
+            partition by customer_id
+            order by step_on
+        ) as earlier_policy_version,
         lag(held_rank, 1, 0) over (partition by customer_id order by step_on) as earlier_rank,
         grace_from,
         grace_until,

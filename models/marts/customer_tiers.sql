@@ -12,21 +12,34 @@ standings as (
 
 ),
 
-spend_spans as (
+targets as (
 
-    select * from {{ ref("int_qualifying_spend_spans") }}
+    select * from {{ ref("int_tier_targets") }}
 
 ),
 
-tier_history as (
+metric_spans as (
 
-    select * from {{ ref("tier_history") }}
+    select * from {{ ref("int_tier_metric_spans") }}
+    where metric = 'qualifying_spend'
+
+),
+
+thresholds as (
+
+    select * from {{ ref("int_tier_thresholds") }}
+    where metric = 'qualifying_spend'
 
 ),
 
 tiers as (
 
-    select * from {{ ref("int_tier_thresholds") }}
+    select distinct
+        policy_version,
+        tier,
+        tier_rank,
+        max(tier_rank) over (partition by policy_version) as top_rank
+    from {{ ref("tier_rules") }}
 
 ),
 
@@ -44,16 +57,15 @@ held as (
         policy.policy_version,
         coalesce(standings.held_rank, 0) as tier_rank,
         coalesce(standings.qualified_rank, 0) as qualified_tier_rank,
+        standings.exclusion_id,
+        standings.tier_since,
+        standings.lost_rank,
         standings.grace_until,
         standings.projected_demotion_on,
-        tier_history.valid_from as tier_since
+        {{ days_between(as_of_date(), "standings.projected_demotion_on") }} as days_to_demotion
     from customers
     cross join policy
     left join standings on customers.customer_id = standings.customer_id
-    left join tier_history
-        on
-            customers.customer_id = tier_history.customer_id
-            and tier_history.valid_to is null
 
 ),
 
@@ -63,19 +75,20 @@ projected_spend as (
 
     select
         held.customer_id,
-        spend_spans.qualifying_spend,
-        tiers.spend_threshold
+        {{ money("greatest(thresholds.threshold - metric_spans.metric_value, 0)") }}
+            as spend_to_keep_tier
     from held
-    inner join spend_spans
+    inner join thresholds
         on
-            held.customer_id = spend_spans.customer_id
-            and held.projected_demotion_on >= spend_spans.valid_from
-            and held.projected_demotion_on
-            < coalesce(spend_spans.valid_to, cast('9999-12-31' as date))
-    inner join tiers
+            held.tier_rank = thresholds.tier_rank
+            and held.projected_demotion_on >= thresholds.valid_from
+            and held.projected_demotion_on < {{ lasts_until("thresholds.valid_to") }}
+    inner join metric_spans
         on
-            spend_spans.policy_version = tiers.policy_version
-            and held.tier_rank = tiers.tier_rank
+            held.customer_id = metric_spans.customer_id
+            and thresholds.policy_version = metric_spans.policy_version
+            and held.projected_demotion_on >= metric_spans.valid_from
+            and held.projected_demotion_on < {{ lasts_until("metric_spans.valid_to") }}
 
 ),
 
@@ -88,30 +101,47 @@ customer_tiers as (
         held.tier_rank,
         held.qualified_tier_rank,
         held.tier_since,
+        case
+            when held.tier_rank = 0 then 'none'
+            when
+                held.tier_rank > held.qualified_tier_rank
+                or held.days_to_demotion <= {{ parameter("demotion_warning_first_days") }}
+                then 'at_risk_vip'
+            when held.tier_rank = current_tiers.top_rank then 'top_vip'
+            else 'vip'
+        end as tier_status,
         held.qualifying_spend,
         next_tiers.tier as next_tier,
-        -- greatest() passes nulls over: at the top the gap is null, not zero.
+        next_targets.spend_missing as spend_to_next_tier,
         case
-            when next_tiers.spend_threshold is not null
-                then {{ money("greatest(next_tiers.spend_threshold - held.qualifying_spend, 0)") }}
-        end as spend_to_next_tier,
-        case
-            when next_tiers.spend_threshold is null then 1
-            else
-                least(
-                    greatest({{ ratio("held.qualifying_spend", "next_tiers.spend_threshold") }}, 0),
-                    1
-                )
+            when next_tiers.tier is null then 1
+            else coalesce(next_targets.progress, 0)
         end as progress_to_next_tier,
+        coalesce(
+            next_tiers.tier is not null
+            and next_targets.progress >= {{ parameter("halfway_progress") }},
+            false
+        ) as is_halfway_to_next,
+        coalesce(
+            next_tiers.tier is not null
+            and next_targets.spend_missing > 0
+            and next_targets.spend_missing <= {{ parameter("near_next_tier_spend") }},
+            false
+        ) as is_near_next,
         held.grace_until,
         held.projected_demotion_on,
+        projected_spend.spend_to_keep_tier,
+        -- Which of the three messages is due: the notice of the day comes before the next warning.
         case
-            when projected_spend.spend_threshold is not null
-                then {{ money(
-                    "greatest(projected_spend.spend_threshold"
-                    ~ " - projected_spend.qualifying_spend, 0)"
-                ) }}
-        end as spend_to_keep_tier,
+            when held.lost_rank is not null and held.tier_since = {{ as_of_date() }} then 0
+            when held.days_to_demotion <= {{ parameter("demotion_warning_last_days") }}
+                then cast({{ parameter("demotion_warning_last_days") }} as int)
+            when held.days_to_demotion <= {{ parameter("demotion_warning_first_days") }}
+                then cast({{ parameter("demotion_warning_first_days") }} as int)
+        end as demotion_warning_days,
+        lost_tiers.tier as lost_tier,
+        lost_targets.spend_missing as spend_to_earn_back,
+        held.exclusion_id,
         held.policy_version
     from held
     left join tiers as current_tiers
@@ -122,6 +152,18 @@ customer_tiers as (
         on
             held.policy_version = next_tiers.policy_version
             and held.tier_rank + 1 = next_tiers.tier_rank
+    left join tiers as lost_tiers
+        on
+            held.policy_version = lost_tiers.policy_version
+            and held.lost_rank = lost_tiers.tier_rank
+    left join targets as next_targets
+        on
+            held.customer_id = next_targets.customer_id
+            and held.tier_rank + 1 = next_targets.tier_rank
+    left join targets as lost_targets
+        on
+            held.customer_id = lost_targets.customer_id
+            and held.lost_rank = lost_targets.tier_rank
     left join projected_spend on held.customer_id = projected_spend.customer_id
 
 )

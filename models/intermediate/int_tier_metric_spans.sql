@@ -1,0 +1,181 @@
+with
+
+measures as (
+
+    select * from {{ ref("int_tier_measures") }}
+
+),
+
+customer_days as (
+
+    select * from {{ ref("int_customer_days") }}
+
+),
+
+states as (
+
+    select * from {{ ref("int_tier_states") }}
+
+),
+
+amounts as (
+
+    select
+        measures.measure_id,
+        measures.metric,
+        measures.qualification_period,
+        measures.window_length,
+        measures.window_unit,
+        measures.lowest_threshold,
+        customer_days.customer_id,
+        customer_days.activity_date,
+        {{ metric_component(
+            "measures.numerator", "measures.qualifying_spend_basis", "customer_days"
+        ) }} as amount,
+        {{ metric_component(
+            "measures.denominator", "measures.qualifying_spend_basis", "customer_days"
+        ) }} as base
+    from customer_days
+    cross join measures
+    where measures.kind in ('sum', 'ratio')
+
+),
+
+reachers as (
+
+    select
+        metric,
+        customer_id
+    from amounts
+    group by measure_id, metric, customer_id, lowest_threshold
+    having lowest_threshold <= 0 or sum(greatest(amount, 0)) >= lowest_threshold
+
+),
+
+-- Who could reach a tier under one version is measured under all: a tier may outlive its version.
+candidates as (
+
+    select distinct
+        metric,
+        customer_id
+    from reachers
+
+),
+
+-- What happens on a day counts from the next midnight until it leaves the window.
+movements as (
+
+    select
+        amounts.measure_id,
+        amounts.customer_id,
+        {{ date_plus("amounts.activity_date", 1, "day") }} as counts_from,
+        {{ leaves_metric_window_on(
+            "amounts.window_unit",
+            "amounts.window_length",
+            "amounts.qualification_period",
+            "amounts.activity_date",
+        ) }} as counts_until,
+        amounts.amount,
+        amounts.base
+    from amounts
+    inner join candidates
+        on
+            amounts.customer_id = candidates.customer_id
+            and amounts.metric = candidates.metric
+
+    union all
+
+    select
+        measures.measure_id,
+        states.customer_id,
+        states.counts_from,
+        states.counts_until,
+        states.amount,
+        {{ money("null") }} as base
+    from states
+    inner join measures
+        on
+            states.policy_version = measures.policy_version
+            and states.metric = measures.metric
+
+),
+
+changes as (
+
+    select
+        measure_id,
+        customer_id,
+        counts_from as changed_on,
+        amount,
+        base
+    from movements
+
+    union all
+
+    select
+        measure_id,
+        customer_id,
+        counts_until as changed_on,
+        -amount as amount,
+        -base as base
+    from movements
+    where counts_until is not null
+
+),
+
+daily_changes as (
+
+    select
+        measure_id,
+        customer_id,
+        changed_on,
+        sum(amount) as amount,
+        sum(base) as base
+    from changes
+    group by measure_id, customer_id, changed_on
+
+),
+
+totals as (
+
+    select
+        measure_id,
+        customer_id,
+        changed_on,
+        lead(changed_on) over (
+            partition by customer_id, measure_id
+            order by changed_on
+        ) as next_changed_on,
+        sum(amount) over (
+            partition by customer_id, measure_id
+            order by changed_on
+            rows between unbounded preceding and current row
+        ) as amount,
+        sum(base) over (
+            partition by customer_id, measure_id
+            order by changed_on
+            rows between unbounded preceding and current row
+        ) as base
+    from daily_changes
+
+),
+
+int_tier_metric_spans as (
+
+    select
+        measures.policy_version,
+        measures.metric,
+        totals.customer_id,
+        totals.changed_on as valid_from,
+        totals.next_changed_on as valid_to,
+        case
+            when measures.kind = 'ratio'
+                then {{ money_of_double(ratio("totals.amount", "totals.base")) }}
+            else {{ money("totals.amount") }}
+        end as metric_value
+    from totals
+    inner join measures on totals.measure_id = measures.measure_id
+
+)
+
+select * from int_tier_metric_spans

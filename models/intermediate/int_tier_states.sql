@@ -1,0 +1,102 @@
+with
+
+measures as (
+
+    select * from {{ ref("int_tier_measures") }}
+    where kind = 'state'
+
+),
+
+suppressions as (
+
+    select * from {{ ref("stg_suppressions") }}
+
+),
+
+customers as (
+
+    select * from {{ ref("stg_customers") }}
+
+),
+
+payments as (
+
+    select * from {{ ref("stg_orders") }}
+
+),
+
+orders as (
+
+    select * from {{ ref("int_orders_costed") }}
+
+),
+
+-- A suppression holds for whom it names, and for every account with the phone it names.
+suppressed as (
+
+    select
+        customers.customer_id,
+        suppressions.from_at,
+        suppressions.until_at
+    from suppressions
+    inner join customers on suppressions.customer_id = customers.customer_id
+    where suppressions.reason = 'fraud'
+
+    union all
+
+    select
+        customers.customer_id,
+        suppressions.from_at,
+        suppressions.until_at
+    from suppressions
+    inner join customers on suppressions.phone_e164 = customers.phone_e164
+    where
+        suppressions.reason = 'fraud'
+        and coalesce(suppressions.customer_id, '') <> customers.customer_id
+
+),
+
+states as (
+
+    select
+        'fraud_suppressions' as metric,
+        customer_id,
+        {{ next_midnight("from_at") }} as counts_from,
+        -- The first moment at which it no longer holds may itself be a midnight.
+        case
+            when until_at = cast(cast(until_at as date) as timestamp) then cast(until_at as date)
+            else {{ next_midnight("until_at") }}
+        end as counts_until,
+        {{ money("1") }} as amount
+    from suppressed
+
+    union all
+
+    select
+        'overdue_amount' as metric,
+        orders.customer_id,
+        {{ next_midnight("payments.due_at") }} as counts_from,
+        {{ next_midnight("payments.paid_at") }} as counts_until,
+        orders.net_revenue as amount
+    from payments
+    inner join orders on payments.order_id = orders.order_id
+    where orders.customer_id is not null and {{ is_before_as_of("payments.due_at") }}
+
+),
+
+int_tier_states as (
+
+    select
+        measures.policy_version,
+        states.metric,
+        states.customer_id,
+        states.counts_from,
+        states.counts_until,
+        states.amount
+    from states
+    inner join measures on states.metric = measures.metric
+    where states.counts_until is null or states.counts_from < states.counts_until
+
+)
+
+select * from int_tier_states
