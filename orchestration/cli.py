@@ -232,6 +232,33 @@ def push(
         )
 
 
+@app.command()
+def doctor(
+    destination: Annotated[
+        str | None, typer.Option(help="One platform; else those of VIP_DESTINATIONS.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check keys, rights, limits and lists of each destination; changes nothing anywhere."""
+    settings = _settings(home=home)
+    from orchestration.sync.doctor import examine
+
+    names = [destination] if destination else list(settings.destinations)
+    with _Steps(quiet=as_json) as steps:
+        steps.begin(f"Asking {', '.join(names)}")
+        found = [examine(settings, name) for name in names]
+    if as_json:
+        _print_json({each.destination: each.as_dict() for each in found})
+    else:
+        from orchestration import terminal
+
+        terminal.print_doctor(found)
+    ill = [each.destination for each in found if not each.is_well]
+    if ill:
+        raise UserError(f"not ready to push: {', '.join(ill)}")
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home() -> None:
     """Make the folder of Dagster's history ready and print it, for DAGSTER_HOME."""

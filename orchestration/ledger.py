@@ -272,7 +272,7 @@ class Ledger:
                 ((destination, *row, sync_run_id) for row in rows),
             )
 
-    def record(self, destination: str, entries: Iterable[Entry]) -> None:
+    def record(self, destination: str, entries: Sequence[Entry]) -> None:
         """Note what the platform said of each row; who is to be tried again waits longer now."""
         now = datetime.now(UTC)
         waits = {
@@ -303,6 +303,16 @@ class Ledger:
                         entry.contact_id,
                     )
                     for entry in entries
+                ),
+            )
+            # Whoever takes a contact off a list needs the id under which the platform knows them.
+            self._connection.executemany(
+                "update sync_rows set vendor_id = ? "
+                "where destination = ? and audience = 'profile' and contact_id = ?",
+                (
+                    (entry.vendor_id, destination, entry.contact_id)
+                    for entry in entries
+                    if entry.vendor_id
                 ),
             )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
     from orchestration.summary import Summary
     from orchestration.sync import Plan, Pushed
+    from orchestration.sync.doctor import Examined
 
 _BAR = 24
 _WIDE = 140
@@ -137,6 +138,18 @@ def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:
                 console.print(
                     f"{name}: {drift['beyond']:,} stood there undecided, {drift['left']:,} left"
                 )
+
+
+def print_doctor(found: list[Examined]) -> None:
+    """What was found at each destination, and what its ledger holds."""
+    console = _console()
+    for each in found:
+        console.print(f"[bold]{each.destination}[/bold]  [dim]{each.description}[/dim]")
+        for finding in each.findings:
+            sign = "[green]✓[/green]" if finding.is_good else "[red]✗[/red]"
+            console.print(f"  {sign} {finding.what}: {finding.told}")
+        held = ", ".join(f"{name} {count:,}" for name, count in each.held.items()) or "nothing"
+        console.print(f"  [dim]by the ledger it holds {held}[/dim]")
 
 
 def print_check(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.platforms.klaviyo import KlaviyoSettings
 from orchestration.settings import Settings
 
 # Read before there are settings: by the profile of dbt and by the command line.
@@ -20,8 +21,13 @@ def readme(project_dir: Path) -> str:
 
 def test_every_setting_is_in_the_table_and_no_other(readme: str) -> None:
     table = readme.split("## Settings")[1].split("\n## ")[0]
-    told = set(re.findall(r"`(VIP_[A-Z_]+)`", table))
-    assert told == {f"VIP_{name.upper()}" for name in Settings.model_fields} | ELSEWHERE
+    told = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", table))
+    known = {
+        f"{group.model_config['env_prefix']}{name.upper()}"
+        for group in (Settings, KlaviyoSettings)
+        for name in group.model_fields
+    }
+    assert told == known | ELSEWHERE
 
 
 def test_every_command_is_in_the_table_and_no_other(readme: str, project_dir: Path) -> None:

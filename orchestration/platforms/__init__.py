@@ -99,8 +99,8 @@ class SmsPlatform(Protocol):
     """One destination. Lists have our names (`vip`, `holdout-global`); an adapter makes them.
 
     Each writing call yields answers in batches, as they come: a batch is in the ledger before the
-    next is asked for. Each row is answered exactly once a call. Nothing but the writing calls and
-    `begin` changes anything at the platform.
+    next is asked for. Each row is answered once, or first as pending and then for good. Nothing but
+    the writing calls and `begin` changes anything at the platform.
     """
 
     name: str

@@ -89,8 +89,8 @@ class Applying:
             limit = max(limits["push_change_limit"], limits["push_share_limit"] * len(must_stand))
             if beyond and len(beyond) <= limit:
                 members = [Member(known.get(vendor_id, ""), vendor_id) for vendor_id in beyond]
-                for acks in self._platform.remove_members(name, members):
-                    self.outcome.update(ack.state for ack in acks)
+                for _ in self._platform.remove_members(name, members):
+                    pass
         return drift
 
     def _add_who_may_be_texted(self, name: str) -> None:
@@ -148,11 +148,18 @@ class Applying:
                 ((name, *row) for row in zip(*sent, strict=True)),
             )
             self.done[what] += part.num_rows
+            pending: set[str] = set()
             for acks in call(part):
                 self._ledger.record(self._plan.destination, [entry(name, ack) for ack in acks])
+                self.outcome.update(ack.state for ack in acks)
                 for ack in acks:
-                    self.outcome[ack.state] += 1
-                    if name == PROFILE and ack.state != "accepted":
+                    if ack.state == "pending":
+                        pending.add(ack.contact_id)
+                    elif ack.contact_id in pending:
+                        self.outcome["pending"] -= 1
+                    if name == PROFILE and ack.state == "accepted":
+                        self._unsure.discard(ack.contact_id)
+                    elif name == PROFILE:
                         self._unsure.add(ack.contact_id)
 
 

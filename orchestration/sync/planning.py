@@ -157,7 +157,11 @@ everyone as (
 complete as (
 
     select
-        everyone.* exclude (properties),
+        everyone.* exclude (email, properties),
+        -- A platform takes profiles of the same address for one: a shared one names nobody.
+        case
+            when count(*) over (partition by lower(everyone.email)) = 1 then everyone.email
+        end as email,
         case
             when arms_of_contacts.properties is null then everyone.properties
             else cast(

@@ -1,0 +1,612 @@
+"""Klaviyo: profiles by bulk import, lists by their members, opt-outs read back and never written.
+
+The interface is that of the vendor's own OpenAPI description of `REVISION`. Four of its calls are
+never made: subscribe, unsubscribe, suppress and unsuppress change what people consented to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.platforms import (
+    Ack,
+    Finding,
+    Member,
+    PlatformError,
+    Profile,
+    Stops,
+    StopSaid,
+)
+from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected
+from orchestration.settings import PROJECT_DIR, Settings
+
+# A revision is served for two years; then the platform answers 410 and this line moves on.
+REVISION = "2026-07-15"
+
+_JSON_API = "application/vnd.api+json"
+_LIMITS = {
+    "import": Limit(10, 150),
+    "job": Limit(10, 150),
+    "members": Limit(10, 150),
+    "profiles": Limit(75, 750),
+    "lists": Limit(75, 750),
+    "make list": Limit(10, 150),
+    "metrics": Limit(10, 150),
+    "events": Limit(350, 3500),
+    "account": Limit(1, 15),
+}
+_IMPORT_PROFILES = 10_000
+_IMPORT_BYTES = 4_900_000  # of 5 MB, the frame included
+_PROFILE_BYTES = 100_000
+_MEMBERS = 1_000
+_PAGE = 100
+_READERS = 6
+_JOB_PATIENCE = 1200.0
+_JOB_PAUSE = (0.5, 10.0)
+_OVERLAP = timedelta(days=1)
+_UNSUBSCRIBED_METRICS = ("Unsubscribed from SMS Marketing", "Unsubscribed from SMS")
+_MAY_BE_TEXTED = (None, "", "SUBSCRIBED", "NEVER_SUBSCRIBED")
+
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class KlaviyoSettings(BaseSettings):
+    """How to reach the account; each field is the environment variable `KLAVIYO_<FIELD>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KLAVIYO_", env_file=PROJECT_DIR / ".env", extra="ignore", frozen=True
+    )
+
+    api_key: SecretStr | None = Field(None, description="Private key, without subscriptions:write.")
+    api_base: str = Field("https://a.klaviyo.com", description="Address of the interface.")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A profile of the platform: its id there, and whether the person said stop."""
+
+    profile_id: str
+    said_stop: bool
+    since: datetime | None
+
+
+class Klaviyo:
+    """A Klaviyo account. Profiles are found by our contact id, their `external_id`."""
+
+    name = "klaviyo"
+
+    def __init__(self, settings: Settings, memory: MutableMapping[str, str]) -> None:
+        """Raises `PlatformError` where there is no key."""
+        account = KlaviyoSettings()
+        if not account.api_key or not account.api_key.get_secret_value().strip():
+            raise PlatformError("klaviyo needs a private key: set KLAVIYO_API_KEY")
+        self._memory = memory
+        self._known: dict[str, _Known] = {}
+        self._api = Api(
+            self.name,
+            account.api_base,
+            {
+                "Authorization": f"Klaviyo-API-Key {account.api_key.get_secret_value().strip()}",
+                "revision": REVISION,
+                "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1",
+                "Accept": _JSON_API,
+                "Content-Type": _JSON_API,
+            },
+            _LIMITS,
+        )
+
+    def check(self) -> Iterator[Finding]:
+        """Key, rights to read, limits and lists. Rights to write show at the first push only."""
+        reads = (
+            ("key", "account", "/api/accounts", {}),
+            ("lists:read", "lists", "/api/lists", {"page[size]": "10"}),
+            ("profiles:read", "profiles", "/api/profiles", {"page[size]": "1"}),
+            ("metrics:read", "metrics", "/api/metrics", {}),
+            ("events:read", "events", "/api/events", {"page[size]": "1"}),
+        )
+        for what, kind, path, params in reads:
+            try:
+                answer = self._api.call(kind, "GET", path, params=params)
+            except (PlatformError, Busy, Rejected, Missing) as error:
+                told = "no answer" if isinstance(error, Busy) else str(error)
+                yield Finding(what, False, told)
+                if what == "key":
+                    return
+                continue
+            left = answer.headers.get("RateLimit-Remaining")
+            yield Finding(what, True, f"{left} calls left this minute" if left else "granted")
+        for name in sorted(self._memory):
+            list_name = name.removeprefix("list ")
+            there = not self.gone([list_name])
+            yield Finding(_title(list_name), there, "is there" if there else "was deleted there")
+
+    def gone(self, list_names: Sequence[str]) -> set[str]:
+        """Lists that are found neither by the id remembered nor by name."""
+        found = set()
+        for name in list_names:
+            list_id = self._memory.get(f"list {name}")
+            try:
+                if list_id is None:
+                    if self._find(name) is None:
+                        found.add(name)
+                else:
+                    self._reading("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
+            except Missing:
+                del self._memory[f"list {name}"]
+                found.add(name)
+        return found
+
+    def stops_since(self, newest: datetime | None) -> Stops:
+        """The unsubscribe events, with a day's overlap: events may arrive late."""
+        said, last = [], newest or datetime.fromtimestamp(0, UTC)
+        for metric_id in self._unsubscribe_metrics():
+            wanted = f'equals(metric_id,"{metric_id}")'
+            if newest:
+                wanted += f",greater-or-equal(datetime,{_moment(newest - _OVERLAP)})"
+            pages = self._pages(
+                "events",
+                "/api/events",
+                {
+                    "filter": wanted,
+                    "include": "profile",
+                    "fields[event]": "datetime",
+                    "fields[profile]": "external_id",
+                    "sort": "datetime",
+                    "page[size]": "1000",
+                },
+            )
+            for page in pages:
+                ids = {
+                    each["id"]: each["attributes"].get("external_id")
+                    for each in page.get("included", ())
+                    if each["type"] == "profile"
+                }
+                for event in page["data"]:
+                    when = datetime.fromisoformat(event["attributes"]["datetime"])
+                    when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+                    last = max(last, when)
+                    profile_id = event["relationships"]["profile"]["data"]["id"]
+                    contact_id = ids.get(profile_id)
+                    if contact_id:
+                        said.append(StopSaid(contact_id, when, "unsubscribe event"))
+        return Stops(said, last)
+
+    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
+        """Those whose profile says UNSUBSCRIBED, or a word that nobody has documented."""
+        self._look_up(contact_ids)
+        stops = []
+        for contact_id in contact_ids:
+            known = self._known.get(contact_id)
+            if known and known.said_stop:
+                since = known.since or datetime.now(UTC)
+                stops.append(StopSaid(contact_id, since, "profile"))
+        return stops
+
+    def wait_for_strays(self) -> None:
+        """Wait for import jobs of the account that are still at work: a late one would win."""
+        until = self._api.clock() + _JOB_PATIENCE
+        pause = _JOB_PAUSE[0]
+        while self._unfinished_jobs():
+            if self._api.clock() > until:
+                raise PlatformError(
+                    "klaviyo is still at work on an import of an earlier push: push again later"
+                )
+            self._api.sleep(pause)
+            pause = min(2 * pause, _JOB_PAUSE[1])
+
+    def begin(self, as_of_date: date, sync_run_id: int) -> None:
+        """Nothing to prepare."""
+
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+        """What became of an import job of an earlier push; nothing while it is at work."""
+        acks = self._outcome(job_id, sorted(contact_ids))
+        if acks is not None:
+            yield acks
+
+    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+        """Bulk imports: all handed over first, each job noted, then asked for until it ends."""
+        jobs: list[tuple[str, list[str]]] = []
+        good, bad = [], []
+        for profile in sorted(profiles, key=lambda profile: profile.contact_id):
+            content = _profile(profile)
+            if isinstance(content, str):
+                bad.append(Ack(profile.contact_id, "rejected", code=content))
+            else:
+                good.append((profile.contact_id, content))
+        if bad:
+            yield bad
+        for chunk in _chunks(good):
+            for contact_ids, job in self._import(chunk):
+                if isinstance(job, str):
+                    jobs.append((job, contact_ids))
+                    yield [Ack(one, "pending", job_id=job) for one in contact_ids]
+                else:
+                    yield [Ack(one, job[0], code=job[1]) for one in contact_ids]
+        yield from self._wait_for(jobs)
+
+    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """Put profiles on a list, making it where it is missing."""
+        list_id = self._list(list_name)
+        self._look_up([one.contact_id for one in members if one.contact_id not in self._known])
+        for batch in _batches(members, _MEMBERS):
+            ids = {
+                one.contact_id: self._known[one.contact_id].profile_id
+                for one in batch
+                if one.contact_id in self._known
+            }
+            unknown = [one.contact_id for one in batch if one.contact_id not in ids]
+            if unknown:
+                yield [Ack(one, "retry", code="not_found") for one in unknown]
+            if ids:
+                yield list(self._change("POST", list_name, list_id, list(ids.items())))
+
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """Take profiles off a list; who is not on it, or not there at all, is off it."""
+        list_id = self._memory.get(f"list {list_name}") or self._find(list_name)
+        if list_id is None:
+            yield [Ack(one.contact_id, "accepted") for one in members]
+            return
+        self._look_up([one.contact_id for one in members if not one.vendor_id])
+        for batch in _batches(members, _MEMBERS):
+            ids = {}
+            for one in batch:
+                known = self._known.get(one.contact_id)
+                profile_id = one.vendor_id or (known.profile_id if known else None)
+                if profile_id:
+                    ids[one.contact_id] = profile_id
+            nobody = [one.contact_id for one in batch if one.contact_id not in ids]
+            if nobody:
+                yield [Ack(one, "accepted") for one in nobody]
+            if ids:
+                yield list(self._change("DELETE", list_name, list_id, list(ids.items())))
+
+    def standing(self, list_name: str, at_most: int) -> set[str] | None:
+        """Profile ids of the list's members."""
+        list_id = self._memory.get(f"list {list_name}") or self._find(list_name)
+        if list_id is None:
+            return set()
+        found: set[str] = set()
+        path = f"/api/lists/{list_id}/relationships/profiles"
+        for page in self._pages("lists", path, {"page[size]": str(_PAGE)}):
+            found.update(each["id"] for each in page["data"])
+            if len(found) > at_most:
+                return None
+        return found
+
+    def _unsubscribe_metrics(self) -> list[str]:
+        """Found by name: the vendor has renamed this metric before."""
+        return sorted(
+            each["id"]
+            for page in self._pages("metrics", "/api/metrics", {})
+            for each in page["data"]
+            if each["attributes"].get("name") in _UNSUBSCRIBED_METRICS
+        )
+
+    def _look_up(self, contact_ids: Sequence[str]) -> None:
+        """Ask for profile ids and consent by our ids, a hundred a call."""
+
+        def ask(some: list[str]) -> list[tuple[str, _Known]]:
+            params = {
+                "filter": f"any(external_id,[{','.join(map(_quoted, some))}])",
+                "additional-fields[profile]": "subscriptions",
+                "fields[profile]": "external_id,subscriptions",
+                "page[size]": str(_PAGE),
+            }
+            return [
+                (each["attributes"]["external_id"], _consent(each))
+                for page in self._pages("profiles", "/api/profiles", params)
+                for each in page["data"]
+            ]
+
+        wanted = sorted(set(contact_ids))
+        for contact_id in wanted:
+            self._known.pop(contact_id, None)
+        with ThreadPoolExecutor(_READERS) as readers:
+            for found in readers.map(ask, _batches(wanted, _PAGE)):
+                for contact_id, known in found:
+                    other = self._known.get(contact_id)
+                    if other is None or known.said_stop:
+                        self._known[contact_id] = known
+
+    def _import(
+        self, chunk: list[tuple[str, bytes]]
+    ) -> Iterator[tuple[list[str], str | tuple[str, str]]]:
+        """Hand a chunk over; contacts with their job, or with the state and code that they got."""
+        body = _IMPORT_HEAD + b",".join(content for _, content in chunk) + _IMPORT_TAIL
+        contact_ids = [contact_id for contact_id, _ in chunk]
+        try:
+            answer = self._api.call("import", "POST", "/api/profile-bulk-import-jobs", body=body)
+            yield contact_ids, str(answer.body["data"]["id"])
+        except Busy as error:
+            yield contact_ids, ("retry", str(error))
+        except (Rejected, Missing) as error:
+            if len(chunk) == 1:
+                yield contact_ids, ("rejected", getattr(error, "code", "not_found"))
+            else:
+                middle = len(chunk) // 2
+                yield from self._import(chunk[:middle])
+                yield from self._import(chunk[middle:])
+
+    def _wait_for(self, jobs: list[tuple[str, list[str]]]) -> Iterator[list[Ack]]:
+        """Ask for each job until all have ended or patience has: the next push asks again."""
+        until = self._api.clock() + _JOB_PATIENCE
+        pause = _JOB_PAUSE[0]
+        while jobs and self._api.clock() < until:
+            waiting = []
+            for job_id, contact_ids in jobs:
+                try:
+                    acks = self._outcome(job_id, contact_ids)
+                except Busy:
+                    acks = None
+                if acks is None:
+                    waiting.append((job_id, contact_ids))
+                else:
+                    yield acks
+            if waiting:
+                self._api.sleep(pause)
+                pause = min(2 * pause, _JOB_PAUSE[1])
+            jobs = waiting
+
+    def _outcome(self, job_id: str, contact_ids: list[str]) -> list[Ack] | None:
+        """The answers of a job that has ended, one for each contact; None while it is at work.
+
+        A row is accepted only when every failure that the platform counts has been read and joined
+        to its contact: else nobody knows whose it was, and all but the known ones are tried again.
+        """
+        path = f"/api/profile-bulk-import-jobs/{job_id}"
+        try:
+            job = self._api.call("job", "GET", path).body["data"]["attributes"]
+            if job["status"] in ("queued", "processing"):
+                return None
+            if job["status"] != "complete":
+                return [Ack(one, "retry", code=str(job["status"])) for one in contact_ids]
+            params = {"page[size]": str(_PAGE)}
+            errors = [
+                each["attributes"]
+                for page in self._pages("job", f"{path}/import-errors", params)
+                for each in page["data"]
+            ]
+        except Missing:
+            return [Ack(one, "retry", code="job_gone") for one in contact_ids]
+        failed: dict[str, str] = {}
+        ours, strangers = frozenset(contact_ids), 0
+        for error in errors:
+            whose = _whose(error, contact_ids, ours)
+            if whose is None:
+                strangers += 1
+            else:
+                failed[whose] = str(error.get("code") or "invalid")[:60]
+        is_sure = not strangers and len(failed) >= (job.get("failed_count") or 0)
+        counted = job.get("completed_count")
+        if counted is not None:
+            is_sure = is_sure and counted + len(failed) >= len(contact_ids)
+        rest = ("accepted", None) if is_sure else ("retry", "unknown_failure")
+        return [
+            Ack(one, "rejected", code=failed[one])
+            if one in failed
+            else Ack(one, rest[0], code=rest[1])
+            for one in contact_ids
+        ]
+
+    def _unfinished_jobs(self) -> bool:
+        params = {"filter": 'any(status,["queued","processing"])', "page[size]": "1"}
+        answer = self._reading("job", "/api/profile-bulk-import-jobs", params)
+        return bool(answer["data"])
+
+    def _list(self, name: str) -> str:
+        """The id of a list: remembered, else found by name, else made once and remembered."""
+        list_id = self._memory.get(f"list {name}") or self._find(name)
+        body = orjson.dumps({"data": {"type": "list", "attributes": {"name": _title(name)}}})
+        for _ in range(3):
+            if list_id:
+                break
+            try:
+                answer = self._api.call(
+                    "make list", "POST", "/api/lists", body=body, may_repeat=False
+                )
+                list_id = str(answer.body["data"]["id"])
+            except Busy:
+                # It may have been made: a second one of the same name would split its members.
+                self._api.sleep(_JOB_PAUSE[0])
+                list_id = self._find(name)
+            except Rejected as error:
+                raise PlatformError(
+                    f"klaviyo will not make the list {_title(name)!r} ({error.code})"
+                ) from None
+        if not list_id:
+            raise PlatformError(f"klaviyo does not answer: the list {_title(name)!r} is not made")
+        self._memory[f"list {name}"] = list_id
+        return list_id
+
+    def _find(self, name: str) -> str | None:
+        """The id of the one list of that name, where there is one."""
+        params = {"filter": f'equals(name,["{_title(name)}"])', "page[size]": "10"}
+        ids = [
+            each["id"]
+            for page in self._pages("lists", "/api/lists", params)
+            for each in page["data"]
+            if each["attributes"].get("name") == _title(name)
+        ]
+        if len(ids) > 1:
+            raise PlatformError(
+                f"klaviyo has {len(ids)} lists called {_title(name)!r}: keep one of them"
+            )
+        return ids[0] if ids else None
+
+    def _change(
+        self, method: str, list_name: str, list_id: str, ids: list[tuple[str, str]]
+    ) -> Iterator[Ack]:
+        """Add or remove up to a thousand; a refused batch is halved until the bad one is alone."""
+        data = [{"type": "profile", "id": profile_id} for _, profile_id in ids]
+        path = f"/api/lists/{list_id}/relationships/profiles"
+        try:
+            self._api.call("members", method, path, body=orjson.dumps({"data": data}))
+            for contact_id, profile_id in ids:
+                yield Ack(contact_id, "accepted", vendor_id=profile_id)
+            return
+        except Busy as error:
+            for contact_id, _ in ids:
+                yield Ack(contact_id, "retry", code=str(error))
+            return
+        except (Rejected, Missing) as error:
+            code = getattr(error, "code", "not_found")
+            if isinstance(error, Missing) and self._is_gone(list_id):
+                raise PlatformError(
+                    f"the list {_title(list_name)!r} was deleted at klaviyo: push again, and it is "
+                    "made anew"
+                ) from None
+        if len(ids) > 1:
+            middle = len(ids) // 2
+            yield from self._change(method, list_name, list_id, ids[:middle])
+            yield from self._change(method, list_name, list_id, ids[middle:])
+            return
+        ((contact_id, profile_id),) = ids
+        # Profiles are merged and deleted there: the id that we know may be that of nobody.
+        self._look_up([contact_id])
+        known = self._known.get(contact_id)
+        if known and known.profile_id != profile_id:
+            yield from self._change(method, list_name, list_id, [(contact_id, known.profile_id)])
+        elif known is None and method == "DELETE":
+            yield Ack(contact_id, "accepted")
+        else:
+            yield Ack(contact_id, "rejected", code=code)
+
+    def _is_gone(self, list_id: str) -> bool:
+        try:
+            self._reading("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
+        except Missing:
+            return True
+        return False
+
+    def _reading(self, kind: str, path: str, params: dict[str, str]) -> Any:
+        """A read without which nothing goes on."""
+        try:
+            return self._api.call(kind, "GET", path, params=params).body
+        except Busy as error:
+            raise PlatformError(
+                f"klaviyo does not answer ({error}): push again later; what was sent is noted"
+            ) from None
+        except Rejected as error:
+            raise PlatformError(
+                f"klaviyo refuses to be read ({error}): the ledger is as it was"
+            ) from None
+
+    def _pages(self, kind: str, path: str, params: dict[str, str]) -> Iterator[Any]:
+        """Every page of a reading, to the last."""
+        while True:
+            page = self._reading(kind, path, params)
+            yield page
+            following = (page.get("links") or {}).get("next")
+            if not following:
+                return
+            cursor = dict(parse_qsl(urlsplit(following).query)).get("page[cursor]")
+            if not cursor or cursor == params.get("page[cursor]"):
+                raise PlatformError("klaviyo names a next page that leads nowhere")
+            params = {**params, "page[cursor]": cursor}
+
+
+_IMPORT_HEAD = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+_IMPORT_TAIL = b"]}}}}"
+
+
+def _profile(profile: Profile) -> bytes | str:
+    """A profile as the import takes it, or the code of why it cannot be one.
+
+    No value is ever null: the vendor's word on what null does contradicts what others have seen.
+    """
+    attributes: dict[str, Any] = {"external_id": profile.contact_id}
+    if profile.phone:
+        if not _PHONE.fullmatch(profile.phone):
+            return "invalid_phone"
+        attributes["phone_number"] = profile.phone
+    if profile.email and _EMAIL.fullmatch(profile.email):
+        attributes["email"] = profile.email
+    attributes["properties"] = {
+        _property(name): value for name, value in profile.properties.items()
+    }
+    content = orjson.dumps({"type": "profile", "attributes": attributes})
+    return content if len(content) <= _PROFILE_BYTES else "too_large"
+
+
+def _property(name: str) -> str:
+    """Ours among everybody else's properties of a profile."""
+    return name if name == "vip" or name.startswith("exp_") else f"vip_{name}"
+
+
+def _title(list_name: str) -> str:
+    """What a list is called there."""
+    experiment = list_name.removeprefix("holdout-")
+    return f"VIP - {list_name}" if experiment == list_name else f"Holdout - {experiment}"
+
+
+def _chunks(profiles: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Imports that keep both limits: so many profiles and so many bytes."""
+    chunk: list[tuple[str, bytes]] = []
+    size = 0
+    for contact_id, content in profiles:
+        if chunk and (len(chunk) == _IMPORT_PROFILES or size + len(content) + 1 > _IMPORT_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append((contact_id, content))
+        size += len(content) + 1
+    if chunk:
+        yield chunk
+
+
+def _batches(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(rows)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _quoted(value: str) -> str:
+    """A value inside a filter. Raises `PlatformError` for one that no quotes can hold."""
+    for quote in ('"', "'"):
+        if quote not in value:
+            return f"{quote}{value}{quote}"
+    raise PlatformError("a customer id holds both kinds of quotes: klaviyo cannot be asked for it")
+
+
+def _moment(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _consent(profile: dict[str, Any]) -> _Known:
+    """Who a profile is and whether the person said stop; an undocumented word counts as a stop.
+
+    Raises `PlatformError` when the answer does not tell: in doubt nobody is texted.
+    """
+    subscriptions = profile["attributes"].get("subscriptions")
+    if not isinstance(subscriptions, dict):
+        raise PlatformError("klaviyo does not tell who has opted out: nothing is sent")
+    sms = (subscriptions.get("sms") or {}).get("marketing") or {}
+    said_stop = sms.get("consent") not in _MAY_BE_TEXTED
+    told = sms.get("consent_timestamp") or sms.get("last_updated")
+    since = datetime.fromisoformat(told) if said_stop and told else None
+    if since and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    return _Known(profile["id"], said_stop, since)
+
+
+def _whose(error: dict[str, Any], contact_ids: list[str], ours: Collection[str]) -> str | None:
+    """The contact an import error is about: by our id in the payload, else by its place in it."""
+    payload = error.get("original_payload") or {}
+    nested = payload.get("attributes") or (payload.get("data") or {}).get("attributes") or {}
+    contact_id = payload.get("external_id") or nested.get("external_id")
+    if contact_id:
+        return contact_id if contact_id in ours else None
+    place = re.search(r"/data/(\d+)", (error.get("source") or {}).get("pointer") or "")
+    index = int(place.group(1)) if place else -1
+    return contact_ids[index] if 0 <= index < len(contact_ids) else None

@@ -1,0 +1,545 @@
+"""Klaviyo against a stand-in that remembers and fails: in the end the lists are as decided."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fake_klaviyo import DESCRIPTION, KEY, Account, serve
+from hypothesis import given
+from hypothesis import strategies as st
+from night import AS_OF, Vip, build, members
+from vendor import actions
+
+from orchestration import sync
+from orchestration.errors import UserError
+from orchestration.ledger import open_ledger
+from orchestration.platforms import PlatformError, Profile, klaviyo, open_platform
+from orchestration.platforms import http as transport
+from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.sync.doctor import examine
+
+NIGHT = AS_OF + timedelta(days=1)
+MANY = 10**6
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same patience, in thousandths of the time."""
+    monkeypatch.setattr(transport, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(klaviyo, "_JOB_PAUSE", (0.001, 0.01))
+    monkeypatch.setattr(
+        klaviyo, "_LIMITS", dict.fromkeys(klaviyo._LIMITS, transport.Limit(10**6, 10**6))
+    )
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    account = Account(PROJECT_DIR.parent / "shared" / DESCRIPTION)
+    if account.oracle:
+        account.oracle.breaches.clear()
+    server, base = serve(account)
+    monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
+    monkeypatch.setenv("KLAVIYO_API_BASE", base)
+    yield account
+    server.shutdown()
+    server.server_close()
+    assert account.violations == []
+    assert not account.oracle or account.oracle.breaches == []
+    told = {path for _, path in account.requests}
+    assert not [path for path in told if re.search("subscription|suppression", path)]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"env": "production"})
+
+
+def night(settings: Settings, vips: list[Vip], **more) -> None:
+    build(settings, vips, is_sample=False, **more)
+
+
+def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
+    return sync.push(settings, "klaviyo", as_of, approve=approve)
+
+
+def ids(*numbers: int) -> set[str]:
+    return {f"k-c{number}" for number in numbers}
+
+
+def writes(account: Account) -> list[tuple[str, str]]:
+    return [request for request in account.requests if request[0] != "GET"]
+
+
+def ledger_rows(settings: Settings, columns: str, where: str = "true") -> list[tuple]:
+    with sqlite3.connect(settings.paths.ledger) as connection:
+        return connection.execute(
+            f"select {columns} from sync_rows where {where} order by all".replace(
+                " by all", " by 1"
+            )
+        ).fetchall()
+
+
+def test_the_requests_are_judged_by_the_vendors_own_description(shared_dir: Path) -> None:
+    """The oracle is no rubber stamp: it turns away what the vendor would."""
+    oracle = Account(shared_dir / DESCRIPTION).oracle
+    assert oracle
+    headers = {"revision": klaviyo.REVISION, "Content-Type": klaviyo._JSON_API}
+    good = {"data": [{"type": "profile", "id": "P1"}]}
+    path = "/api/lists/L1/relationships/profiles"
+    cases = [
+        (("POST", path, {}, headers, good), 0),
+        (("POST", path, {}, headers, {"data": good["data"] * 1001}), 1),
+        (("POST", path, {}, {**headers, "revision": "2024-10-15"}, good), 1),
+        (("POST", path, {}, headers, {"data": [{"type": "profile", "id": 7}]}), 1),
+        (("GET", "/api/profiles", {"filter": 'any(customer,["a"])'}, headers, None), 1),
+        (("GET", "/api/profiles", {"page[size]": "101"}, headers, None), 1),
+        (("POST", "/api/profile-subscription-bulk-create-jobs", {}, headers, good), 1),
+    ]
+    for case, faults in cases:
+        oracle.breaches.clear()
+        oracle.judge(*case)
+        assert bool(oracle.breaches) == bool(faults), (case, oracle.breaches)
+    oracle.breaches.clear()
+
+
+def test_a_first_push_makes_lists_profiles_and_members(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(5))
+    pushed = push(settings)
+    assert (pushed.accepted, pushed.pending, pushed.failed) == (14, 0, 0)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5)
+    assert account.on("Holdout - global") == ids(9001, 9002)
+    ann = account.by("external_id", "k-c1")
+    assert (ann.phone, ann.email) == ("+12025550001", "c1@example.com")
+    assert ann.properties["vip"] is True
+    assert ann.properties["vip_tier"] == "Gold"
+    held_out = account.by("external_id", "k-c9001").properties
+    assert held_out == {
+        "vip": False,
+        "vip_tier": "none",
+        "vip_tier_rank": 0,
+        "vip_audience_ids": "",
+        "exp_global": "holdout",
+    }
+    known = ledger_rows(settings, "contact_id, vendor_id", "audience = 'profile'")
+    assert dict(known) == {one.external_id: one.id for one in account.people.values()}
+
+
+def test_a_night_without_change_writes_nothing(settings: Settings, account: Account) -> None:
+    night(settings, members(5))
+    push(settings)
+    account.requests.clear()
+    night(settings, members(5), as_of=NIGHT)
+    assert push(settings, NIGHT, approve=0).accepted == 0
+    assert writes(account) == []
+
+
+def test_a_plan_reads_only_and_says_what_the_push_does(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(5))
+    push(settings)
+    account.stop("k-c2")
+    night(
+        settings,
+        [Vip("c1", "Platinum"), Vip("c2"), Vip("c3"), Vip("c7"), Vip("c8")],
+        as_of=NIGHT,
+        decisions={"c4": "opted_out"},
+        holdout=["c9001", "c5"],
+    )
+    account.requests.clear()
+    before = settings.paths.ledger.read_bytes()
+    planned = sync.make_plan(settings, "klaviyo", NIGHT)
+    assert settings.paths.ledger.read_bytes() == before
+    assert account.requests
+    assert writes(account) == []
+    pushed = push(settings, NIGHT)
+    assert pushed.plan.summary() == planned.summary()
+    assert actions(planned, "vip") == {
+        "c2": ("remove", "opted out at the platform"),
+        "c4": ("remove", "opted_out"),
+        "c5": ("remove", "no longer qualifies"),
+        "c7": ("add", "new"),
+        "c8": ("add", "new"),
+    }
+    assert account.on("VIP - vip") == ids(1, 3, 7, 8)
+    assert account.on("Holdout - global") == ids(9001, 5)
+    left = account.by("external_id", "k-c4").properties
+    assert (left["vip"], left["vip_tier"]) == (False, "none"), "values, not nulls"
+    assert account.by("external_id", "k-c9002").properties["exp_global"] == "none"
+    assert account.by("external_id", "k-c4").consent == "SUBSCRIBED", "consent is not ours to write"
+
+
+def test_lists_that_are_there_are_found_by_name(settings: Settings, account: Account) -> None:
+    account.lists = {"L1": "VIP - vip", "L2": "VIP - vip of last year"}
+    account.members = {"L1": set(), "L2": set()}
+    night(settings, members(2))
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2)
+    assert list(account.lists.values()).count("VIP - vip") == 1
+
+
+def test_two_lists_of_one_name_are_a_question_for_a_person(
+    settings: Settings, account: Account
+) -> None:
+    account.lists = {"L1": "VIP - vip", "L2": "VIP - vip"}
+    account.members = {"L1": set(), "L2": set()}
+    night(settings, members(2))
+    with pytest.raises(PlatformError, match="2 lists called 'VIP - vip': keep one"):
+        push(settings)
+
+
+def test_every_page_of_import_errors_is_read(settings: Settings, account: Account) -> None:
+    """Engines that read one page of twenty call the rest delivered; those who mark a batch by one
+    success call all of it delivered."""
+    bad = {f"k-c{number}" for number in range(1, 251)}
+    account.faults.bad_contacts = set(bad)
+    night(settings, members(400))
+    pushed = push(settings)
+    assert pushed.failed == 250
+    assert account.on("VIP - vip") == {f"k-c{number}" for number in range(251, 401)}
+    rejected = ledger_rows(settings, "contact_id, error_code, accepted_hash", "state = 'rejected'")
+    assert rejected == sorted((one, "invalid", None) for one in bad)
+
+    account.faults.bad_contacts = set()
+    push(settings)
+    assert len(account.on("VIP - vip")) == 400, "who was refused is sent again"
+
+
+def test_a_failure_that_cannot_be_told_whose_it_is_confirms_nobody(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.faults.bad_contacts = {"k-c1"}
+    monkeypatch.setattr(klaviyo, "_whose", lambda *_: None)
+    night(settings, members(3), holdout=[])
+    assert push(settings).failed == 3
+    assert account.on("VIP - vip") == set()
+
+
+def test_an_error_without_our_id_is_joined_by_its_place() -> None:
+    told = {"source": {"pointer": "/data/attributes/profiles/data/1/attributes/phone_number"}}
+    assert klaviyo._whose(told, ["a", "b"], {"a", "b"}) == "b"
+    assert klaviyo._whose({"source": {"pointer": "/data"}}, ["a"], {"a"}) is None
+    assert klaviyo._whose({"original_payload": {"external_id": "z"}}, ["a"], {"a"}) is None
+    nested = {"original_payload": {"attributes": {"external_id": "a"}}}
+    assert klaviyo._whose(nested, ["b", "a"], {"a", "b"}) == "a"
+
+
+def test_a_refused_import_is_halved_until_the_bad_row_stands_alone(
+    settings: Settings, account: Account
+) -> None:
+    account.faults.refuse_contacts = {"k-c7", "k-c30"}
+    night(settings, members(64), holdout=[])
+    assert push(settings).failed == 2
+    assert account.on("VIP - vip") == {f"k-c{n}" for n in range(1, 65)} - {"k-c7", "k-c30"}
+
+
+def test_a_refused_member_is_halved_out_too(settings: Settings, account: Account) -> None:
+    night(settings, members(9), holdout=[])
+    push(settings)
+    account.faults.refuse_contacts = {"k-c4"}
+    night(settings, members(3), as_of=NIGHT, holdout=[])
+    pushed = push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4)
+    assert pushed.failed == 2, "its place on the list, and its profile"
+
+
+def test_a_member_whose_profile_was_merged_there_is_found_again(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(3), holdout=[])
+    push(settings)
+    (list_id,) = account.lists
+    old = account.by("external_id", "k-c2")
+    del account.people[old.id]
+    account.members[list_id].discard(old.id)
+    new = account.add(external_id="k-c2", phone=old.phone)
+    account.members[list_id].add(new.id)
+    night(settings, members(1), as_of=NIGHT, holdout=[])
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1)
+
+
+def test_jobs_that_are_slow_or_cancelled(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.faults.cancelled = 1
+    account.faults.slow_jobs = 3
+    night(settings, members(5))
+    pushed = push(settings)
+    assert pushed.failed == 2, "the first job, of the two held out, was cancelled"
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5)
+    assert account.on("Holdout - global") == ids(9001, 9002)
+
+    account.faults.slow_jobs = 10**9
+    monkeypatch.setattr(klaviyo, "_JOB_PATIENCE", 0.02)
+    night(settings, members(6), as_of=NIGHT)
+    pushed = push(settings, NIGHT)
+    assert pushed.pending == 1
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5)
+    account.requests.clear()
+    assert push(settings, NIGHT).plan.counts()["waiting"] == 2
+    assert writes(account) == [], "an import at work is not sent a second time"
+    account.faults.slow_jobs = 0
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5, 6)
+
+
+def test_who_said_stop_there_is_not_added_whoever_they_were_known_as(
+    settings: Settings, account: Account
+) -> None:
+    """Klaviyo may know the phone from the shop, under another id or none at all."""
+    account.add(phone="+12025550002", consent="UNSUBSCRIBED")
+    account.add(external_id="k-c3", consent="UNSUBSCRIBED")
+    account.add(external_id="k-c4", consent="NEVER_SUBSCRIBED")
+    account.add(external_id="k-c5", consent="A_WORD_OF_TOMORROW")
+    night(settings, members(6))
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 4, 6)
+    assert push(settings).plan.counts()["add"] == 0
+    with open_ledger(settings, read_only=True) as ledger:
+        told = set(ledger.opt_outs("klaviyo")["contact_id"].to_pylist())
+    assert told == ids(2), "who is no news is asked about each time they would be added"
+
+
+def test_a_stop_told_by_an_event_takes_its_contact_off_the_list(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(4))
+    push(settings)
+    account.faults.clock = timedelta(days=-3)
+    account.stop("k-c1")
+    push(settings)
+    account.faults.clock = timedelta(hours=5)
+    account.stop("k-c2")
+    push(settings)
+    account.metrics["M2"] = "Unsubscribed from SMS"
+    account.stop("k-c3")
+    push(settings)
+    assert account.on("VIP - vip") == ids(4)
+
+
+def test_opt_outs_that_do_not_come_hold_everything_back(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(4))
+    account.faults.no_scope = {"read events"}
+    with pytest.raises(sync.RefusedError, match="cannot be read, nothing is sent: the key may not"):
+        push(settings)
+    assert writes(account) == []
+
+
+def test_profiles_without_their_consent_are_not_taken_for_consent(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add(external_id="k-c1")
+    serve_profiles = Account._profiles
+    monkeypatch.setattr(
+        Account,
+        "_profiles",
+        lambda self, query: serve_profiles(self, {**query, "additional-fields[profile]": ""}),
+    )
+    night(settings, members(2))
+    with pytest.raises(PlatformError, match="does not tell who has opted out"):
+        push(settings)
+    assert writes(account) == []
+
+
+def test_a_list_deleted_there_is_made_anew_by_approval_only(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sync.pushing,
+        "policy_parameters",
+        lambda: {
+            "push_change_limit": 3,
+            "push_share_limit": 0.2,
+            "push_age_days": 9,
+            "opt_out_age_hours": 36,
+        },
+    )
+    night(settings, members(6))
+    push(settings)
+    account.delete_list("VIP - vip")
+    with pytest.raises(sync.RefusedError, match="6 would join vip, which holds 0"):
+        push(settings, approve=None)
+    push(settings, approve=6)
+    assert account.on("VIP - vip") == {f"k-c{number}" for number in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"KLAVIYO_API_KEY": ""}, "set KLAVIYO_API_KEY"),
+        ({"KLAVIYO_API_KEY": "pk_of_last_year"}, "does not know the key"),
+        ({"KLAVIYO_API_BASE": "http://127.0.0.1:1"}, "does not answer"),
+    ],
+)
+def test_a_key_or_a_network_that_is_wrong_is_one_clear_line(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, change, says
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    before = ledger_rows(settings, "*")
+    for name, value in change.items():
+        monkeypatch.setenv(name, value)
+    night(settings, members(5), as_of=NIGHT)
+    with pytest.raises(UserError, match=says) as told:
+        push(settings, NIGHT)
+    assert "\n" not in str(told.value)
+    assert ledger_rows(settings, "*") == before
+    monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
+
+
+@pytest.mark.parametrize("scope", ["write profile-bulk-import-jobs", "write lists"])
+def test_a_key_without_a_right_stops_in_a_line_and_goes_on_with_a_better_one(
+    settings: Settings, account: Account, scope: str
+) -> None:
+    account.faults.no_scope = {scope}
+    night(settings, members(3))
+    with pytest.raises(PlatformError, match=r"the key may not POST api/.*give it the scope"):
+        push(settings)
+    account.faults.no_scope = set()
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
+def test_the_doctor_finds_what_is_missing_and_changes_nothing(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    account.requests.clear()
+    account.faults.no_scope = {"read events"}
+    account.delete_list("VIP - vip")
+    with open_ledger(settings, read_only=True) as ledger:
+        platform = open_platform("klaviyo", settings, ledger.remembered("klaviyo"))
+        found = {finding.what: finding for finding in platform.check()}
+    assert [what for what, finding in found.items() if not finding.is_good] == [
+        "events:read",
+        "VIP - vip",
+    ]
+    assert "give it the scope" in found["events:read"].told
+    assert found["key"].told == "140 calls left this minute"
+    assert writes(account) == []
+
+
+def test_a_destination_that_may_not_be_pushed_to_is_not_well(
+    settings: Settings, account: Account
+) -> None:
+    assert examine(settings, "klaviyo").is_well
+    found = examine(settings.model_copy(update={"env": None}), "klaviyo")
+    assert not found.is_well
+    assert found.findings[0].told.startswith("VIP_ENV is not declared")
+    assert not settings.home.exists(), "looking leaves nothing behind"
+    with pytest.raises(UserError, match="no destination 'nowhere'"):
+        examine(settings, "nowhere")
+
+
+STORMS = [
+    {"busy": 0.3},
+    {"broken": 0.4},
+    {"cut": 0.3},
+    {"busy": 0.15, "broken": 0.2, "cut": 0.2, "slow_jobs": 2, "cancelled": 2},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("storm", STORMS, ids=lambda storm: "+".join(storm))
+def test_after_a_storm_the_lists_are_what_was_decided(
+    settings: Settings, account: Account, storm: dict, seed: int
+) -> None:
+    account._random.seed(seed)
+    night(settings, members(60))
+    for name, value in storm.items():
+        setattr(account.faults, name, value)
+    account.add(external_id="k-c3", consent="UNSUBSCRIBED")
+    weather(settings, AS_OF)
+    if account.by("external_id", "k-c5"):
+        account.stop("k-c5")
+    later = [*members(60)[5:50], *(Vip(f"c{number}") for number in range(61, 75))]
+    night(
+        settings, later, as_of=NIGHT, holdout=["c9001", "c1", "c2"], decisions={"c4": "opted_out"}
+    )
+    weather(settings, NIGHT)
+    account.faults = type(account.faults)()
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == {f"k-{vip.customer_id}" for vip in later}
+    assert account.on("Holdout - global") == {"k-c9001", "k-c1", "k-c2"}
+    counts = sync.make_plan(settings, "klaviyo", NIGHT).counts()
+    assert {action for action, count in counts.items() if count} == {"unchanged"}
+    assert len(account.lists) == 2, "no list was made twice"
+
+
+def weather(settings: Settings, as_of) -> None:
+    for _ in range(3):
+        try:
+            push(settings, as_of)
+        except UserError:
+            continue
+
+
+def test_no_request_of_this_module_changes_consent() -> None:
+    text = Path(klaviyo.__file__).read_text(encoding="utf-8")
+    paths = set(re.findall(r"/api/[a-z-]+", text))
+    assert paths == {
+        "/api/accounts",
+        "/api/events",
+        "/api/lists",
+        "/api/metrics",
+        "/api/profile-bulk-import-jobs",
+        "/api/profiles",
+    }
+
+
+@given(
+    st.lists(st.integers(1, 3_000_000), max_size=30),
+    st.integers(1, 12),
+)
+def test_chunks_keep_both_limits_and_lose_nobody(sizes: list[int], most: int) -> None:
+    profiles = [(str(number), b"x" * size) for number, size in enumerate(sizes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(klaviyo, "_IMPORT_PROFILES", most)
+        chunks = list(klaviyo._chunks(profiles))
+    assert [one for chunk in chunks for one in chunk] == profiles
+    for chunk in chunks:
+        assert len(chunk) <= most
+        frame = len(klaviyo._IMPORT_HEAD) + len(klaviyo._IMPORT_TAIL) + len(chunk)
+        size = frame + sum(len(content) for _, content in chunk)
+        assert size <= 5_000_000 or len(chunk) == 1
+
+
+def test_what_no_platform_would_take_is_not_sent() -> None:
+    def told(**changes):
+        values = {"phone": "+12025550001", "email": "a@b.co", "properties": {}}
+        return klaviyo._profile(Profile("k", "c", **(values | changes)))
+
+    assert told(phone="0202") == "invalid_phone"
+    assert told(properties={"x": "y" * 100_001}) == "too_large"
+    assert b"email" not in told(email="no address")
+    assert b"phone" not in told(phone=None)
+
+
+def test_the_key_is_in_no_text(settings: Settings, account: Account, caplog) -> None:
+    caplog.set_level("DEBUG")
+    night(settings, members(2))
+    push(settings)
+    assert KEY not in caplog.text
+    assert "+1202" not in caplog.text
+    assert "k-c1" not in caplog.text
+    assert KEY not in repr(klaviyo.KlaviyoSettings())
+    home = SimpleNamespace(
+        text=b"".join(path.read_bytes() for path in settings.home.rglob("*") if path.is_file())
+    )
+    assert KEY.encode() not in home.text
+    shutil.rmtree(settings.home)
