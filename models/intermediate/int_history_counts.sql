@@ -6,6 +6,7 @@ histories as (
 
 ),
 
+-- A test account's history is scored like any other: it is there, and weighs nothing.
 int_history_counts as (
 
     select
@@ -13,9 +14,8 @@ int_history_counts as (
         repeat_orders,
         {{ nearest_week("days_to_last_order") }} as weeks_to_last_order,
         {{ nearest_week("age_days") }} as age_weeks,
-        count(*) as customers
+        cast(sum(case when is_test then 0 else 1 end) as bigint) as customers
     from histories
-    where not is_test
     group by
         fit,
         repeat_orders,

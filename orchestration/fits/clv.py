@@ -13,7 +13,7 @@ Hardie (2013), note 025 (Gamma-Gamma).
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, hyp2f1
 
 Vector = NDArray[np.float64]
+Covariance = tuple[tuple[float, ...], ...]
+"""Of the logarithms of the estimates, in the order of the fields; empty where it was not asked."""
 
 # Estimates at the edge of this box (of the logarithms) mean that the data cannot tell them.
 _LOG_BOUND = 7.0
@@ -39,6 +41,7 @@ class BuyingFit:
     log_likelihood: float
     is_at_bound: bool
     model: Literal["bg_nbd", "mbg_nbd"]
+    covariance: Covariance = ()
 
     @property
     def _shift(self) -> int:
@@ -54,6 +57,7 @@ class ValueFit:
     gamma: float
     log_likelihood: float
     is_at_bound: bool
+    covariance: Covariance = ()
 
     @property
     def mean(self) -> float:
@@ -116,11 +120,11 @@ def fit_buying(
         gradient = np.array([weights @ np.broadcast_to(slope, x.shape) for slope in slopes])
         return -float(weights @ total), -gradient * np.exp(logs)
 
-    logs, value, is_at_bound = _search(negative, np.zeros(4))
+    logs, value, is_at_bound, covariance = _search(negative, np.zeros(4))
     r, alpha, a, b = np.exp(logs)
     # The likelihood in the unit of the caller: each of the x orders has a density over time.
     value += float(weights @ x) * np.log(unit)
-    return BuyingFit(r, alpha * unit, a, b, -value, is_at_bound, model)
+    return BuyingFit(r, alpha * unit, a, b, -value, is_at_bound, model, covariance)
 
 
 def probability_alive(fit: BuyingFit, x: ArrayLike, t_x: ArrayLike, age: ArrayLike) -> Vector:
@@ -181,10 +185,10 @@ def fit_value(x: ArrayLike, mean_value: ArrayLike, weights: ArrayLike | None = N
         gradient = np.array([weights @ slope for slope in slopes])
         return -float(weights @ total), -gradient * np.exp(logs)
 
-    logs, lost, is_at_bound = _search(negative, np.array([1.0, 1.0, 0.0]))
+    logs, lost, is_at_bound, covariance = _search(negative, np.array([1.0, 1.0, 0.0]))
     p, q, gamma = np.exp(logs)
     lost += float(weights.sum()) * np.log(unit)
-    return ValueFit(p, q, gamma * unit, -lost, is_at_bound)
+    return ValueFit(p, q, gamma * unit, -lost, is_at_bound, covariance)
 
 
 def expected_value(fit: ValueFit, x: ArrayLike, mean_value: ArrayLike) -> Vector:
@@ -205,7 +209,7 @@ def _histories(
     return x, t_x, age, weights
 
 
-def _search(negative, start: Vector) -> tuple[Vector, float, bool]:
+def _search(negative, start: Vector) -> tuple[Vector, float, bool, Covariance]:
     bounds = [(-_LOG_BOUND, _LOG_BOUND)] * len(start)
     found = minimize(
         negative,
@@ -216,9 +220,30 @@ def _search(negative, start: Vector) -> tuple[Vector, float, bool]:
         options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8},
     )
     is_at_bound = bool((np.abs(found.x) > _LOG_BOUND - 1e-3).any() or not np.isfinite(found.fun))
-    return found.x, float(found.fun), is_at_bound
+    return found.x, float(found.fun), is_at_bound, _covariance(negative, found.x)
 
 
-def estimates(fit: BuyingFit | ValueFit) -> tuple[float, ...]:
-    """The estimates of a fit in the order of its fields, without what is said about them."""
-    return tuple(value for value in astuple(fit) if isinstance(value, float))[:-1]
+def _covariance(negative, logs: Vector) -> Covariance:
+    """The inverse of the information at the estimates, from differences of the gradient."""
+    step = 1e-4
+    slopes = [
+        (negative(logs + move)[1] - negative(logs - move)[1]) / (2 * step)
+        for move in step * np.eye(len(logs))
+    ]
+    information = (np.array(slopes) + np.array(slopes).T) / 2
+    # What the data cannot tell is as wide as the box that was searched, and not wider.
+    values, vectors = np.linalg.eigh(np.nan_to_num(information))
+    spread = vectors @ np.diag(1 / np.maximum(values, _LOG_BOUND**-2)) @ vectors.T
+    return tuple(tuple(float(each) for each in row) for row in spread)
+
+
+def draws(fit: BuyingFit | ValueFit, count: int, seed: int) -> list[BuyingFit | ValueFit]:
+    """The fit as other samples of the same customers would have had it.
+
+    Estimates drawn from the normal distribution of their logarithms (Krinsky and Robb, 1986).
+    """
+    random = np.random.default_rng(seed)
+    names = [each.name for each in fields(fit)][: len(fit.covariance)]
+    centre = np.log([getattr(fit, name) for name in names])
+    drawn = np.exp(random.multivariate_normal(centre, np.array(fit.covariance), count))
+    return [replace(fit, **dict(zip(names, row, strict=True))) for row in drawn.tolist()]

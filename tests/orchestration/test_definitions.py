@@ -98,6 +98,15 @@ def test_whatever_leaves_the_house_waits_for_the_gate(graph) -> None:
         assert graph.get(key(name)).group_name == "delivery"
 
 
+def test_whatever_leaves_the_house_waits_for_both_phases_of_dbt(graph) -> None:
+    """A failed test fails the step of its phase, and stops what depends on any of its models."""
+    from orchestration.assets.models import dbt_models, dbt_models_on_fits
+
+    for name in ("published_marts", "holdout_log", "exports", "push_outbox"):
+        for phase in (dbt_models, dbt_models_on_fits):
+            assert phase.keys & graph.get(key(name)).parent_keys, (name, phase.op.name)
+
+
 def test_files_and_push_wait_for_the_holdout_log(graph) -> None:
     for name in ("exports", "push_outbox"):
         assert key("holdout_log") in graph.get(key(name)).parent_keys

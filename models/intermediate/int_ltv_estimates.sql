@@ -1,0 +1,99 @@
+with
+
+histories as (
+
+    select * from {{ ref("int_customer_histories") }}
+
+),
+
+dates as (
+
+    select * from {{ ref("int_ltv_dates") }}
+
+),
+
+buying_fits as (
+
+    select * from {{ ref("stg_buying_fits") }}
+
+),
+
+value_fits as (
+
+    select * from {{ ref("stg_value_fits") }}
+
+),
+
+brackets as (
+
+    select * from {{ ref("stg_order_brackets") }}
+
+),
+
+scored as (
+
+    select
+        histories.*,
+        dates.horizon_months,
+        {{ nearest_week("histories.age_days") }} as age_weeks,
+        {{ nearest_week("histories.days_to_last_order") }} as weeks_to_last_order,
+        {{ probability_alive(
+            "histories.repeat_orders",
+            "histories.days_to_last_order",
+            "histories.age_days",
+            "buying_fits",
+        ) }} as p_alive,
+        -- Without a spread of its own (q of 1 or less) the mean of all customers is infinite.
+        case
+            when value_fits.q > 1
+                then {{ expected_margin(
+                    "histories.repeat_orders", "histories.repeat_margin", "value_fits"
+                ) }}
+        end as shrunk_margin
+    from histories
+    inner join dates on histories.fit = dates.fit
+    left join buying_fits on histories.fit = buying_fits.fit
+    left join value_fits on histories.fit = value_fits.fit
+
+),
+
+int_ltv_estimates as (
+
+    select
+        scored.fit,
+        scored.customer_id,
+        scored.is_test,
+        scored.horizon_months,
+        scored.repeat_orders,
+        scored.age_weeks,
+        scored.weeks_to_last_order,
+        scored.order_days,
+        scored.margin,
+        {{ ratio("scored.repeat_margin", "scored.repeat_orders") }} as mean_repeat_margin,
+        scored.p_alive,
+        scored.p_alive * brackets.orders_if_alive as expected_orders,
+        scored.p_alive * brackets.discounted_orders_if_alive as discounted_orders,
+        scored.p_alive * two_years.discounted_orders_if_alive as discounted_orders_24m,
+        scored.shrunk_margin,
+        {{ ratio("scored.margin", "scored.order_days") }} as own_margin,
+        -- The baseline: what the last twelve months brought, they bring again.
+        scored.order_days_12m,
+        {{ ratio("scored.margin_12m", "scored.order_days_12m") }} as margin_per_order_12m
+    from scored
+    left join brackets
+        on
+            scored.fit = brackets.fit
+            and scored.repeat_orders = brackets.repeat_orders
+            and scored.age_weeks = brackets.age_weeks
+            and scored.horizon_months = brackets.horizon_months
+    left join brackets as two_years
+        on
+            scored.fit = two_years.fit
+            and scored.fit = 'tonight'
+            and scored.repeat_orders = two_years.repeat_orders
+            and scored.age_weeks = two_years.age_weeks
+            and two_years.horizon_months = 24
+
+)
+
+select * from int_ltv_estimates

@@ -1,0 +1,97 @@
+with
+
+customer_ltv as (
+
+    select * from {{ ref("customer_ltv") }}
+
+),
+
+customer_tiers as (
+
+    select * from {{ ref("customer_tiers") }}
+
+),
+
+tier_history as (
+
+    select * from {{ ref("tier_history") }}
+
+),
+
+scores as (
+
+    select * from {{ ref("int_ltv_backtest_scores") }}
+
+),
+
+methods as (
+
+    select * from {{ ref("int_ltv_methods") }}
+
+),
+
+tonight as (
+
+    select
+        customer_tiers.tier,
+        customer_tiers.tier_rank,
+        count(*) as customers,
+        sum(customer_ltv.cm3_lifetime) as cm3_lifetime,
+        sum(customer_ltv.projected_ltv_12m) as projected_ltv_12m,
+        sum(customer_ltv.projected_ltv_24m) as projected_ltv_24m
+    from customer_tiers
+    inner join customer_ltv on customer_tiers.customer_id = customer_ltv.customer_id
+    where not customer_ltv.is_test and customer_ltv.method is not null
+    group by customer_tiers.tier, customer_tiers.tier_rank
+
+),
+
+-- By the tier held at the split: tonight's is a consequence of what was bought since.
+backtest as (
+
+    select
+        coalesce(tier_history.tier, 'none') as tier,
+        count(*) as customers,
+        sum(scores.predicted_margin) as predicted_margin,
+        sum(scores.actual_margin) as actual_margin
+    from scores
+    inner join methods
+        on
+            scores.method = methods.method
+            and methods.is_chosen
+    left join tier_history
+        on
+            scores.customer_id = tier_history.customer_id
+            and methods.evaluated_on >= tier_history.valid_from
+            and methods.evaluated_on
+            < coalesce(tier_history.valid_to, cast('9999-12-31' as date))
+    group by coalesce(tier_history.tier, 'none')
+
+),
+
+ltv_by_tier as (
+
+    select
+        {{ as_of_date() }} as as_of_date,
+        tonight.tier,
+        tonight.tier_rank,
+        tonight.customers,
+        {{ money("tonight.cm3_lifetime") }} as cm3_lifetime,
+        {{ money("tonight.projected_ltv_12m") }} as projected_ltv_12m,
+        {{ money("tonight.projected_ltv_24m") }} as projected_ltv_24m,
+        {{ money_of_double(ratio("tonight.cm3_lifetime", "tonight.customers")) }}
+            as cm3_lifetime_per_customer,
+        {{ money_of_double(ratio("tonight.projected_ltv_12m", "tonight.customers")) }}
+            as projected_ltv_12m_per_customer,
+        backtest.customers as backtest_customers,
+        {{ money("backtest.predicted_margin") }} as backtest_predicted_margin,
+        {{ money("backtest.actual_margin") }} as backtest_actual_margin,
+        {{ ratio(
+            "backtest.predicted_margin - backtest.actual_margin", "abs(backtest.actual_margin)"
+        ) }} as backtest_total_error
+    from tonight
+    left join backtest on tonight.tier = backtest.tier
+
+)
+
+select * from ltv_by_tier
