@@ -182,6 +182,8 @@ DEFINITIONS = {
     "shared_phone": "the phone stands on more accounts than the policy allows",
     "consent_unreadable": "a row about the contact's consent or suppression cannot be read",
     "rising_stars": "spent more in each of the last six whole months than in the one before",
+    "trend_leaders": "buys what has just come out, most of the time",
+    "sale_shoppers": "buys marked down, most of the time",
     "dirty_rows": "rows that do not fit the contract; of two with one key the second. Accounts "
     "named Z... come of such pairs: they did nothing and stand in no list here",
     "exact_duplicates": "rows repeated to the letter in the same file",
@@ -369,6 +371,8 @@ def _special_ids(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         # Less than eight months of data do not hold their seven orders.
         "rising_stars": "getvariable('days') > 245 "
         "and n in (select n from who where name = 'rising_star')",
+        "trend_leaders": "n in (select n from who where name = 'trend_leader')",
+        "sale_shoppers": "n in (select n from who where name = 'sale_shopper')",
     }
     return {
         name: [

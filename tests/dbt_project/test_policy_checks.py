@@ -37,7 +37,7 @@ def test_the_written_policy_is_sound(
     policy: duckdb.DuckDBPyConnection, compiled_dir: Path, project_dir: Path
 ) -> None:
     checks = [path.stem for path in (project_dir / CHECKS).glob("policy_*.sql")]
-    assert len(checks) == 7
+    assert len(checks) == 8
     for check in checks:
         assert faults(policy, compiled_dir, check) == []
 
@@ -64,6 +64,7 @@ LADDER = "policy_tiers_form_a_ladder"
 BENEFITS = "policy_tiers_add_benefits"
 HOLDOUTS = "policy_holdouts_are_sound"
 REASONS = "policy_decision_reasons_are_in_order"
+SEGMENTS = "policy_segments_are_sound"
 PARAMETERS = "policy_parameters_are_complete"
 
 CONTRADICTIONS = [
@@ -108,6 +109,28 @@ CONTRADICTIONS = [
         "2026.2",
         "after it came into force",
     ),
+    (
+        SEGMENTS,
+        "update behaviour_rules set priority = 9 "
+        "where behaviour_segment = 'generalist' and rule = 'at_most'",
+        "generalist",
+        "do not have one priority",
+    ),
+    (
+        SEGMENTS,
+        "update behaviour_rules set priority = null where metric = 'trend_lines'",
+        "trend_leader",
+        "do not have one priority",
+    ),
+    (
+        SEGMENTS,
+        "update behaviour_rules set priority = 1 where behaviour_segment = 'generalist'",
+        "behaviour_rules",
+        "shares its priority",
+    ),
+    (SEGMENTS, "update signal_rules set points = 0 where signal = 'social'", "social", "no points"),
+    (SEGMENTS, "delete from attention_bands where top_share = 1", "attention", "no band"),
+    (SEGMENTS, "delete from attention_bands", "attention", "no band"),
     (LADDER, "delete from tier_rules", "2026.1", "no tiers"),
     (
         LADDER,

@@ -85,6 +85,26 @@ def test_the_last_word_on_consent(night) -> None:
     assert not willing & {*night.truth["opted_out"], *night.truth["never_consented"]}
 
 
+def test_how_customers_buy(night) -> None:
+    """Who was made to buy what is new, or marked down, is found once there are a few orders."""
+    told = {
+        customer: (behaviours or "", orders)
+        for customer, behaviours, orders in query(
+            night.home,
+            "select customer_id, behaviours_shown, window_orders from marts.customer_segments",
+        )
+    }
+    buyers = {customer for customer, (_, orders) in told.items() if orders >= 3}
+    # Chance gives some of them too few launches or sales to see, and some others as many.
+    for segment, least in (("trend_leader", 0.5), ("sale_shopper", 0.3)):
+        planted = buyers & set(night.truth[f"{segment}s"])
+        shown = {customer for customer, (behaviours, _) in told.items() if segment in behaviours}
+        assert len(planted) > 8
+        found = len(shown & planted) / len(planted)
+        by_chance = len(shown - planted) / len(buyers - planted)
+        assert found >= least and found >= 4 * by_chance, (segment, found, by_chance)
+
+
 def test_nobody_forbidden_is_in_any_file(night) -> None:
     truth = night.truth
     held_out = {

@@ -1,0 +1,210 @@
+{%- set metrics = [
+    "latest_nps", "mean_csat", "mean_sentiment", "tickets", "return_count",
+    "open_incidents", "severe_incidents", "complaints",
+] %}
+{%- set first_day = date_plus(as_of_date(), "-" ~ parameter("signal_window_days"), "day") %}
+{%- set since = "cast(" ~ first_day ~ " as timestamp)" %}
+with
+
+surveys as (
+
+    select * from {{ ref("stg_surveys") }}
+
+),
+
+tickets as (
+
+    select * from {{ ref("stg_support_tickets") }}
+
+),
+
+returns as (
+
+    select * from {{ ref("int_returns_costed") }}
+
+),
+
+incidents as (
+
+    select * from {{ ref("stg_service_incidents") }}
+
+),
+
+sms_events as (
+
+    select * from {{ ref("stg_sms_events") }}
+
+),
+
+sms_messages as (
+
+    select * from {{ ref("stg_sms_messages") }}
+
+),
+
+rules as (
+
+    select * from {{ ref("signal_rules") }}
+    where purpose = 'care'
+
+),
+
+answers as (
+
+    select
+        customer_id,
+        score,
+        row_number() over (
+            partition by customer_id
+            order by answered_at desc, score asc
+        ) as place
+    from surveys
+    where answered_at >= {{ since }}
+
+),
+
+-- Who complained, or else whose text it was.
+complaints as (
+
+    select coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id
+    from sms_events
+    left join sms_messages on sms_events.message_id = sms_messages.message_id
+    where
+        sms_events.event_type = 'complaint'
+        and sms_events.occurred_at >= {{ since }}
+        and coalesce(sms_events.customer_id, sms_messages.customer_id) is not null
+
+),
+
+-- One row for each thing that tells of a mood, in the column it belongs to.
+things as (
+
+    select
+        customer_id,
+        score as latest_nps,
+        cast(null as int) as csat,
+        cast(null as double) as sentiment,
+        0 as tickets,
+        0 as return_count,
+        0 as open_incidents,
+        0 as severe_incidents,
+        0 as complaints
+    from answers
+    where place = 1
+
+    union all
+
+    select
+        customer_id,
+        null as latest_nps,
+        csat,
+        cast(sentiment as double) as sentiment,
+        1 as tickets,
+        0 as return_count,
+        0 as open_incidents,
+        0 as severe_incidents,
+        0 as complaints
+    from tickets
+    where opened_at >= {{ since }}
+
+    union all
+
+    select
+        customer_id,
+        null as latest_nps,
+        null as csat,
+        null as sentiment,
+        0 as tickets,
+        1 as return_count,
+        0 as open_incidents,
+        0 as severe_incidents,
+        0 as complaints
+    from returns
+    where customer_id is not null and returned_at >= {{ since }}
+
+    union all
+
+    select
+        customer_id,
+        null as latest_nps,
+        null as csat,
+        null as sentiment,
+        0 as tickets,
+        0 as return_count,
+        case when resolved_at is null then 1 else 0 end as open_incidents,
+        case when severity = 'high' then 1 else 0 end as severe_incidents,
+        0 as complaints
+    from incidents
+    where opened_at >= {{ since }}
+
+    union all
+
+    select
+        customer_id,
+        null as latest_nps,
+        null as csat,
+        null as sentiment,
+        0 as tickets,
+        0 as return_count,
+        0 as open_incidents,
+        0 as severe_incidents,
+        1 as complaints
+    from complaints
+
+),
+
+moods as (
+
+    select
+        customer_id,
+        max(latest_nps) as latest_nps,
+        avg(csat) as mean_csat,
+        avg(sentiment) as mean_sentiment,
+        sum(tickets) as tickets,
+        sum(return_count) as return_count,
+        sum(open_incidents) as open_incidents,
+        sum(severe_incidents) as severe_incidents,
+        sum(complaints) as complaints
+    from things
+    group by customer_id
+
+),
+
+asked as (
+
+    select
+        moods.customer_id,
+        rules.signal,
+        rules.points,
+        rules.rule,
+        rules.threshold,
+        {{ metric_of("rules.metric", "moods", metrics) }} as metric_value
+    from moods
+    cross join rules
+
+),
+
+shown as (
+
+    select
+        customer_id,
+        sum(points) as care_points,
+        {{ text_list("signal") }} as care_signals
+    from asked
+    where {{ meets("metric_value", "rule", "threshold") }}
+    group by customer_id
+
+),
+
+int_segment_care as (
+
+    select
+        moods.*,
+        coalesce(shown.care_points, 0) as care_points,
+        shown.care_signals
+    from moods
+    left join shown on moods.customer_id = shown.customer_id
+
+)
+
+select * from int_segment_care
