@@ -6,6 +6,12 @@ rfm_inputs as (
 
 ),
 
+evaluations as (
+
+    select * from {{ ref("int_rfm_evaluations") }}
+
+),
+
 cuts as (
 
     select * from {{ ref("int_rfm_cuts") }}
@@ -18,38 +24,53 @@ segments as (
 
 ),
 
+-- Each evaluation has the cuts of its own month beside those of the one before.
+evaluation_cuts as (
+
+    select
+        evaluations.evaluated_on,
+        {%- for measure in ["recency_days", "order_days"] %}
+        {%- for share in [20, 40, 60, 80] %}
+        previous_cuts.{{ measure }}_p{{ share }} as previous_{{ measure }}_p{{ share }},
+        {%- endfor %}
+        {%- endfor %}
+        cuts.*
+    from evaluations
+    left join cuts on evaluations.month_on = cuts.month_on
+    left join cuts as previous_cuts
+        on {{ period_start("evaluations.previous_evaluated_on", "month") }} = previous_cuts.month_on
+
+),
+
 -- Whoever bought, but not within the window, has the lowest score on each axis.
 scores as (
 
     select
         rfm_inputs.customer_id,
         rfm_inputs.evaluated_on,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case
-            when rfm_inputs.order_days = 0 then 0
-            when cuts.recency_days_p{{ share }} >= rfm_inputs.recency_days then 1
-            else 0
-        end
-        {%- endfor %} as rfm_recency,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case
-            when rfm_inputs.order_days = 0 then 0
-            when cuts.order_days_p{{ share }} < rfm_inputs.order_days then 1
-            else 0
-        end
-        {%- endfor %} as rfm_frequency,
-        1
-        {%- for share in [20, 40, 60, 80] %}
-        + case
-            when rfm_inputs.order_days = 0 then 0
-            when cuts.net_revenue_p{{ share }} < rfm_inputs.net_revenue then 1
-            else 0
-        end
-        {%- endfor %} as rfm_monetary
+        {{ rfm_score(
+            "rfm_inputs.order_days", "rfm_inputs.recency_days", "cuts.recency_days",
+            is_less_better=true,
+        ) }} as rfm_recency,
+        {{ rfm_score("rfm_inputs.order_days", "rfm_inputs.order_days", "cuts.order_days") }}
+            as rfm_frequency,
+        case
+            when rfm_inputs.evaluated_on = {{ as_of_date() }}
+                then {{ rfm_score(
+                    "rfm_inputs.order_days", "rfm_inputs.net_revenue", "cuts.net_revenue",
+                ) }}
+        end as rfm_monetary,
+        {{ rfm_score(
+            "rfm_inputs.order_days_before", "rfm_inputs.recency_days_before",
+            "cuts.previous_recency_days", is_less_better=true,
+        ) }} as rfm_recency_before,
+        {{ rfm_score(
+            "rfm_inputs.order_days_before", "rfm_inputs.order_days_before",
+            "cuts.previous_order_days",
+        ) }} as rfm_frequency_before,
+        rfm_inputs.order_days_before is not null as is_known_before
     from rfm_inputs
-    left join cuts on {{ period_start("rfm_inputs.evaluated_on", "month") }} = cuts.month_on
+    left join evaluation_cuts as cuts on rfm_inputs.evaluated_on = cuts.evaluated_on
 
 ),
 
@@ -62,15 +83,17 @@ int_customer_rfm_history as (
         scores.rfm_frequency,
         scores.rfm_monetary,
         segments.rfm_segment,
-        lag(segments.rfm_segment) over (
-            partition by scores.customer_id
-            order by scores.evaluated_on
-        ) as rfm_segment_before
+        case when scores.is_known_before then previous_segments.rfm_segment end
+            as rfm_segment_before
     from scores
     left join segments
         on
             scores.rfm_recency = segments.rfm_recency
             and scores.rfm_frequency = segments.rfm_frequency
+    left join segments as previous_segments
+        on
+            scores.rfm_recency_before = previous_segments.rfm_recency
+            and scores.rfm_frequency_before = previous_segments.rfm_frequency
 
 )
 

@@ -76,7 +76,7 @@ changes as (
 
 ),
 
-states as (
+running as (
 
     select
         customer_id,
@@ -95,23 +95,49 @@ states as (
             partition by customer_id
             order by evaluated_on
             rows between unbounded preceding and current row
-        ) as net_revenue,
-        lead(evaluated_on) over (
-            partition by customer_id
-            order by evaluated_on
-        ) as next_evaluated_on
+        ) as net_revenue
     from changes
 
 ),
 
-int_customer_rfm_inputs as (
+states as (
+
+    select
+        *,
+        lag(last_ordered_on) over (
+            partition by customer_id
+            order by evaluated_on
+        ) as last_ordered_on_before,
+        lag(order_days) over (
+            partition by customer_id
+            order by evaluated_on
+        ) as order_days_before,
+        lead(evaluated_on) over (
+            partition by customer_id
+            order by evaluated_on
+        ) as next_evaluated_on
+    from running
+
+),
+
+-- A state lasts until the next change: only on its first evaluation is the one before another.
+lasting as (
 
     select
         states.customer_id,
         evaluations.evaluated_on,
-        {{ days_between("states.last_ordered_on", "evaluations.evaluated_on") }} as recency_days,
+        evaluations.previous_evaluated_on,
+        states.last_ordered_on,
         states.order_days,
-        {{ money("states.net_revenue") }} as net_revenue
+        states.net_revenue,
+        case
+            when states.evaluated_on = evaluations.evaluated_on then states.last_ordered_on_before
+            else states.last_ordered_on
+        end as last_ordered_on_before,
+        case
+            when states.evaluated_on = evaluations.evaluated_on then states.order_days_before
+            else states.order_days
+        end as order_days_before
     from states
     inner join evaluations
         on
@@ -121,6 +147,22 @@ int_customer_rfm_inputs as (
                 or states.next_evaluated_on is null
             )
     where states.last_ordered_on is not null
+
+),
+
+int_customer_rfm_inputs as (
+
+    select
+        customer_id,
+        evaluated_on,
+        {{ days_between("last_ordered_on", "evaluated_on") }} as recency_days,
+        cast(order_days as bigint) as order_days,
+        {{ money("net_revenue") }} as net_revenue,
+        {{ days_between("last_ordered_on_before", "previous_evaluated_on") }}
+            as recency_days_before,
+        case when last_ordered_on_before is not null then cast(order_days_before as bigint) end
+            as order_days_before
+    from lasting
 
 )
 

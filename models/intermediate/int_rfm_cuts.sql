@@ -36,21 +36,37 @@ frozen_months as (
 
 ),
 
-{% set measures = ["recency_days", "order_days", "net_revenue"] -%}
-int_rfm_cuts as (
+-- Value decides no segment: its cuts are those of tonight's month.
+measured as (
 
     select
         real_inputs.month_on,
         real_inputs.evaluated_on as frozen_on,
+        real_inputs.recency_days,
+        real_inputs.order_days,
+        case
+            when real_inputs.month_on = {{ period_start(as_of_date(), "month") }}
+                then real_inputs.net_revenue
+        end as net_revenue
+    from real_inputs
+    inner join frozen_months on real_inputs.evaluated_on = frozen_months.frozen_on
+
+),
+
+{% set measures = ["recency_days", "order_days", "net_revenue"] -%}
+int_rfm_cuts as (
+
+    select
+        month_on,
+        frozen_on,
         {%- for measure in measures %}
         {%- for share in [20, 40, 60, 80] %}
-        {{ pct("real_inputs." ~ measure, share / 100) }} as {{ measure }}_p{{ share }},
+        {{ pct(measure, share / 100) }} as {{ measure }}_p{{ share }},
         {%- endfor %}
         {%- endfor %}
         count(*) as customers
-    from real_inputs
-    inner join frozen_months on real_inputs.evaluated_on = frozen_months.frozen_on
-    group by real_inputs.month_on, real_inputs.evaluated_on
+    from measured
+    group by month_on, frozen_on
 
 )
 

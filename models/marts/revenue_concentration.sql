@@ -83,24 +83,43 @@ ranked as (
 
 ),
 
-banded as (
+-- Bounds of bands have four decimals: ten thousand slices are all that they can tell apart.
+sliced as (
 
     select
         ranked.period,
         ranked.ranked_by,
-        bands.band,
+        floor({{ ratio("(ranked.place - 1) * 10000", "totals.customers") }}) as slice,
         count(*) as customers,
         sum(ranked.net_revenue) as net_revenue,
         sum(ranked.margin) as margin,
         sum(ranked.support_minutes) as support_minutes
     from ranked
     inner join totals on ranked.period = totals.period
-    -- Of five customers, one is the top fifth and the top hundredth as well: no top is empty.
+    group by
+        ranked.period,
+        ranked.ranked_by,
+        floor({{ ratio("(ranked.place - 1) * 10000", "totals.customers") }})
+
+),
+
+-- Of five customers, one is the top fifth and the top hundredth as well: no top is empty.
+banded as (
+
+    select
+        sliced.period,
+        sliced.ranked_by,
+        bands.band,
+        sum(sliced.customers) as customers,
+        sum(sliced.net_revenue) as net_revenue,
+        sum(sliced.margin) as margin,
+        sum(sliced.support_minutes) as support_minutes
+    from sliced
     inner join bands
         on
-            ranked.place - 1 >= bands.lower_bound * totals.customers
-            and ranked.place - 1 < bands.upper_bound * totals.customers
-    group by ranked.period, ranked.ranked_by, bands.band
+            sliced.slice >= bands.lower_bound * 10000
+            and sliced.slice < bands.upper_bound * 10000
+    group by sliced.period, sliced.ranked_by, bands.band
 
 ),
 
