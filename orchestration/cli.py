@@ -103,11 +103,13 @@ def sample(
 
 @app.command()
 def check(raw: Raw = None, as_json: AsJson = False) -> None:
-    """Load and judge the raw data in a temporary place; nothing else is written."""
+    """Judge the written policy and, in a temporary place, the raw data; nothing else is written."""
     settings = _settings(raw=raw)
     from orchestration import quality
     from orchestration.landing import land, resolve_as_of
+    from orchestration.policy import require_sound
 
+    require_sound()
     as_of_date = resolve_as_of(settings.raw_dir, _today())
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
         trial = type(settings)(home=Path(folder))  # a home of its own; all else as it is

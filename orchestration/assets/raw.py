@@ -8,6 +8,7 @@ from orchestration.assets.common import plain_errors, table_spec
 from orchestration.contract import load_contract
 from orchestration.landing import land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
+from orchestration.policy import require_sound
 from orchestration.resources import Warehouse
 from orchestration.warehouse import connect
 
@@ -38,6 +39,7 @@ def landing(
     """Load the raw folder into typed tables, all or none; what does not fit is kept apart."""
     settings = warehouse.settings
     with plain_errors():
+        require_sound()  # a policy that contradicts itself builds nothing, from the first step on
         report = land(settings, settings.raw_dir, night_of(context.partition_key), context.run_id)
     if report.unused_files:
         context.log.warning("files that no table claims: %s", ", ".join(report.unused_files))

@@ -166,6 +166,12 @@ CONTRADICTIONS = [
     ),
     (LADDER, "update tier_rules set threshold = 0 where tier = 'silver'", "silver", "threshold"),
     (LADDER, "update tier_rules set threshold = null where tier = 'silver'", "silver", "threshold"),
+    (
+        LADDER,
+        "update tier_rules set rule = 'top_share', threshold = 0.1 where tier_rank > 1",
+        "platinum",
+        "threshold",
+    ),
     (BENEFITS, "delete from tier_benefits where tier = 'silver'", "silver", "adds no benefit"),
     (
         BENEFITS,

@@ -35,7 +35,8 @@ placed_ranks as (
 
 ),
 
-thresholds as (
+-- The smaller a share, the more it asks for; the lowest tier asks for more than nothing.
+asked as (
 
     select
         policy_version,
@@ -43,12 +44,22 @@ thresholds as (
         rule,
         tier,
         tier_rank,
-        threshold,
-        lag(threshold, 1, 0) over (
+        case when rule = 'top_share' then 1 - threshold else threshold end as asked
+    from rules
+
+),
+
+thresholds as (
+
+    select
+        policy_version,
+        tier,
+        asked,
+        lag(asked, 1, 0) over (
             partition by policy_version, metric, rule
             order by tier_rank
-        ) as threshold_below
-    from rules
+        ) as asked_below
+    from asked
 
 ),
 
@@ -82,7 +93,7 @@ faults as (
         tier,
         'its threshold is not above that of the tier below, or of nothing' as fault
     from thresholds
-    where threshold is null or threshold <= threshold_below
+    where asked is null or asked <= asked_below
 
 )
 
