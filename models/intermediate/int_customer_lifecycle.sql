@@ -24,6 +24,12 @@ orders as (
 
 ),
 
+lateness as (
+
+    select * from {{ ref("int_customer_lateness") }}
+
+),
+
 -- Held without a break since the last day without a tier, or since the first with one.
 vip_spells as (
 
@@ -35,74 +41,30 @@ vip_spells as (
 
 ),
 
-gaps as (
-
-    select
-        customer_id,
-        is_test,
-        greatest(orders_lifetime - 1, 0) as gap_count,
-        case
-            when orders_lifetime > 1 then {{ days_between("first_order_at", "last_order_at") }}
-            else 0
-        end as days_in_gaps
-    from customers
-
-),
-
-brand_rhythm as (
-
-    select
-        {{ ratio("sum(case when not is_test then days_in_gaps end)",
-                 "sum(case when not is_test then gap_count end)") }} as gap_days
-    from gaps
-
-),
-
--- The customer's own gaps beside a few of the brand's, so that two orders make no habit yet.
-rhythms as (
-
-    select
-        customers.customer_id,
-        customers.orders_lifetime,
-        customers.recency_days,
-        customers.tenure_days,
-        orders.break_days,
-        (gaps.days_in_gaps + {{ parameter("rhythm_prior_gaps") }} * brand_rhythm.gap_days)
-        / nullif(gaps.gap_count + {{ parameter("rhythm_prior_gaps") }}, 0) as expected_gap_days
-    from customers
-    inner join gaps on customers.customer_id = gaps.customer_id
-    cross join brand_rhythm
-    left join orders on customers.customer_id = orders.customer_id
-    where customers.orders_lifetime > 0
-
-),
-
-overdue as (
-
-    select
-        *,
-        {{ ratio("recency_days", "expected_gap_days") }} as silence_ratio
-    from rhythms
-
-),
-
 judged as (
 
     select
-        *,
-        recency_days >= {{ parameter("lapsed_days_max") }}
+        customers.customer_id,
+        customers.tenure_days,
+        lateness.usual_gap_days,
+        lateness.lateness_ratio,
+        customers.recency_days >= {{ parameter("lapsed_days_max") }}
         or (
-            recency_days >= {{ parameter("lapsed_days_min") }}
-            and silence_ratio >= {{ parameter("lapsed_gap_ratio") }}
+            customers.recency_days >= {{ parameter("lapsed_days_min") }}
+            and lateness.lateness_ratio >= {{ parameter("lapsed_overdue_ratio") }}
         ) as is_lapsed,
-        recency_days >= {{ parameter("at_risk_days_min") }}
-        and silence_ratio >= {{ parameter("at_risk_gap_ratio") }} as is_at_risk,
-        break_days >= {{ parameter("lapsed_days_max") }}
+        customers.recency_days >= {{ parameter("at_risk_days_min") }}
+        and lateness.lateness_ratio >= {{ parameter("overdue_at_risk") }} as is_at_risk,
+        orders.break_days >= {{ parameter("lapsed_days_max") }}
         or (
-            break_days >= {{ parameter("lapsed_days_min") }}
-            and break_days >= {{ parameter("lapsed_gap_ratio") }} * expected_gap_days
+            orders.break_days >= {{ parameter("lapsed_days_min") }}
+            and orders.break_days
+            >= {{ parameter("lapsed_overdue_ratio") }} * lateness.usual_gap_days
         ) as is_won_back
-    from overdue
+    from customers
+    left join lateness on customers.customer_id = lateness.customer_id
+    left join orders on customers.customer_id = orders.customer_id
+    where customers.orders_lifetime > 0
 
 ),
 
@@ -123,8 +85,8 @@ int_customer_lifecycle as (
     select
         customers.customer_id,
         vips.vip_since,
-        judged.expected_gap_days,
-        judged.silence_ratio,
+        judged.usual_gap_days,
+        judged.lateness_ratio,
         case
             when judged.customer_id is null then 'prospect'
             when judged.is_lapsed then 'lapsed'

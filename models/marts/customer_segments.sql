@@ -103,8 +103,8 @@ described as (
         behaviours.behaviours_shown,
         lifecycle.lifecycle_stage,
         lifecycle.vip_since,
-        lifecycle.expected_gap_days,
-        lifecycle.silence_ratio,
+        lifecycle.usual_gap_days,
+        lifecycle.lateness_ratio,
         attention.attention_band,
         case
             when profiles.region_code is null then profiles.country_code
@@ -186,8 +186,8 @@ customer_segments as (
         described.top_brand_share,
         described.top_brand_lift,
         described.vip_since,
-        described.expected_gap_days,
-        described.silence_ratio,
+        described.usual_gap_days,
+        described.lateness_ratio,
         -- what they could become, and what they need
         potential.projected_spend_12m,
         potential.is_potential_vip,
