@@ -10,7 +10,7 @@ SPARK_READY := .venv-spark/.ready
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help run dev test test-quick test-spark lint format bench lock docs clean
+.PHONY: help run dev test test-quick test-spark lint format bench reference lock docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(READY) ## wall time, peak memory and the share of each step, by size
 
 docs: $(READY) ## write the data dictionary anew
 	@$(BIN)/python -m orchestration.dictionary
+
+reference: $(READY) ## write the reference seeds that libraries know: holidays, phone prefixes, zones
+	@$(BIN)/python -m orchestration.reference_tables
 
 lock: $(READY) ## compile the locks from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -81,3 +81,7 @@
         cross join {{ digits }} as thousands
     )
 {%- endmacro %}
+
+{% macro at_time(date_column, time) -%}
+    cast(cast({{ date_column }} as {{ dbt.type_string() }}) || ' ' || {{ time }} || ':00' as {{ dbt.type_timestamp() }})
+{%- endmacro %}

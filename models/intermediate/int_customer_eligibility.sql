@@ -36,16 +36,31 @@ int_customer_eligibility as (
             when contacts.phone_e164 is null then 'no_phone'
             when contacts.is_shared_too_widely then 'shared_phone'
             when contacts_in_doubt.contact_id is not null then 'consent_unreadable'
-            when consents.state = 'opted_out' then 'opted_out'
-            when consents.state is null then 'no_consent'
-        end as legal_reason_code
+            when marketing.state = 'opted_out' then 'opted_out'
+            when marketing.state is null then 'no_consent'
+        end as legal_reason_code,
+        -- What is owed needs no yes to marketing, but either yes and no stop of its own.
+        case
+            when contacts.is_test then 'test_account'
+            when suppressions.contact_id is not null then 'suppressed'
+            when contacts.phone_e164 is null then 'no_phone'
+            when contacts.is_shared_too_widely then 'shared_phone'
+            when contacts_in_doubt.contact_id is not null then 'consent_unreadable'
+            when transactional.state = 'opted_out' then 'opted_out'
+            when transactional.state is null and marketing.state = 'opted_out' then 'opted_out'
+            when transactional.state is null and marketing.state is null then 'no_consent'
+        end as service_reason_code
     from contacts
     left join suppressions on contacts.contact_id = suppressions.contact_id
     left join contacts_in_doubt on contacts.contact_id = contacts_in_doubt.contact_id
-    left join consents
+    left join consents as marketing
         on
-            contacts.contact_id = consents.contact_id
-            and consents.purpose = 'marketing'
+            contacts.contact_id = marketing.contact_id
+            and marketing.purpose = 'marketing'
+    left join consents as transactional
+        on
+            contacts.contact_id = transactional.contact_id
+            and transactional.purpose = 'transactional'
 
 )
 

@@ -1,0 +1,3 @@
+{% macro is_in_list(value, list) -%}
+    instr(',' || {{ list }} || ',', ',' || {{ value }} || ',') > 0
+{%- endmacro %}
