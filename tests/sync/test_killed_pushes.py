@@ -1,0 +1,108 @@
+"""A push killed at any moment: the next one makes it good, and at no instant is anybody wronged."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+from datetime import timedelta
+
+import killing
+import pytest
+from fake_klaviyo import DESCRIPTION, KEY, Account, serve
+from night import AS_OF, Vip, build, members
+
+from orchestration import sync
+from orchestration.settings import PROJECT_DIR, Settings
+
+NIGHT = AS_OF + timedelta(days=1)
+KILLS = 50
+BEFORE = members(40)
+AFTER = [*members(40)[8:], *(Vip(f"c{number}") for number in range(41, 60))]
+HELD_OUT = ["c9001", "c1", "c2"]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"env": "production"})
+
+
+def first_night(settings: Settings, account: Account) -> None:
+    build(settings, BEFORE, is_sample=False)
+    account.add(external_id="k-c41", consent="UNSUBSCRIBED")
+    sync.push(settings, "klaviyo", AS_OF, approve=10**6)
+    account.stop("k-c20")
+    build(
+        settings,
+        AFTER,
+        as_of=NIGHT,
+        is_sample=False,
+        holdout=HELD_OUT,
+        decisions={"c3": "opted_out"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("half", [0, 1])
+def test_killed_at_any_write_and_pushed_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, half: int
+) -> None:
+    """Half of the kills fall on a platform in good health, half in a storm."""
+    killing.hurry()
+    dice = random.Random(half)
+    seen: list[int] = []
+    for number in range(KILLS // 2):
+        home = settings.home.with_name(f"home{number}")
+        account = Account(PROJECT_DIR.parent / "shared" / DESCRIPTION, seed=number)
+        server, base = serve(account)
+        monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
+        monkeypatch.setenv("KLAVIYO_API_BASE", base)
+        here = settings.model_copy(update={"home": home})
+        here.__dict__.pop("paths", None)
+        first_night(here, account)
+
+        if half:
+            account.faults.slow_jobs = dice.choice([0, 0, 5])
+            account.faults.broken = account.faults.cut = 0.15
+        account.writes = 0
+        kill_at = dice.randint(1, 14)
+        victims: list[int] = []
+
+        def kill(moment: int, kill_at: int = kill_at, victims: list[int] = victims) -> None:
+            if moment == kill_at and victims:
+                os.kill(victims[0], signal.SIGKILL)
+
+        account.hook = kill
+        process = killing.start(home, base, KEY, NIGHT)
+        victims.append(process.pid)
+        process.join(120)
+        assert process.exitcode is not None
+        seen.append(process.exitcode)
+        account.hook = None
+        account.faults = type(account.faults)()
+
+        told = f"kill {number} at {kill_at}, seed {half}, ended {process.exitcode}"
+        assert_nobody_is_wronged(account, told)
+        sync.push(here, "klaviyo", NIGHT, approve=10**6)
+        decided = {f"k-{vip.customer_id}" for vip in AFTER} - {"k-c20", "k-c41"}
+        assert account.on("VIP - vip") == decided, told
+        assert account.on("Holdout - global") == {f"k-{one}" for one in HELD_OUT}, told
+        assert len(account.lists) == 2, told
+        counts = sync.make_plan(here, "klaviyo", NIGHT).counts()
+        assert {action for action, count in counts.items() if count} == {"unchanged"}, told
+        assert_nobody_is_wronged(account, told)
+        assert not account.oracle or account.oracle.breaches == []
+        with sqlite3.connect(here.paths.ledger) as ledger:
+            assert ledger.execute("pragma integrity_check").fetchall() == [("ok",)]
+        server.shutdown()
+        server.server_close()
+    assert seen.count(-signal.SIGKILL) > KILLS // 4, "more than half of them were killed"
+
+
+def assert_nobody_is_wronged(account: Account, told: str) -> None:
+    assert account.violations == [], told
+    texted, held_out = account.on("VIP - vip"), account.on("Holdout - global")
+    assert not texted & held_out, told
+    assert "k-c41" not in texted, told
