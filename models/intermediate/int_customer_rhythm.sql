@@ -58,6 +58,9 @@ int_customer_rhythm as (
     select
         customer_id,
         order_days,
+        days_since,
+        gap_count,
+        median_gap_days,
         case when gap_count >= {{ parameter("rhythm_gaps") }} then median_gap_days end
             as purchase_interval_days,
         case

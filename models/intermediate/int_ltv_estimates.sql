@@ -24,9 +24,35 @@ value_fits as (
 
 ),
 
-brackets as (
+order_brackets as (
 
     select * from {{ ref("stg_order_brackets") }}
+
+),
+
+brackets as (
+
+    select
+        order_brackets.fit,
+        order_brackets.repeat_orders,
+        order_brackets.age_weeks,
+        {%- for column in ["orders_if_alive", "discounted_orders_if_alive"] %}
+        max(
+            case
+                when order_brackets.horizon_months = dates.horizon_months
+                    then order_brackets.{{ column }}
+            end
+        ) as {{ column }},
+        {%- endfor %}
+        max(
+            case
+                when order_brackets.horizon_months = 24
+                    then order_brackets.discounted_orders_if_alive
+            end
+        ) as discounted_orders_if_alive_24m
+    from order_brackets
+    inner join dates on order_brackets.fit = dates.fit
+    group by order_brackets.fit, order_brackets.repeat_orders, order_brackets.age_weeks
 
 ),
 
@@ -73,7 +99,7 @@ int_ltv_estimates as (
         scored.p_alive,
         scored.p_alive * brackets.orders_if_alive as expected_orders,
         scored.p_alive * brackets.discounted_orders_if_alive as discounted_orders,
-        scored.p_alive * two_years.discounted_orders_if_alive as discounted_orders_24m,
+        scored.p_alive * brackets.discounted_orders_if_alive_24m as discounted_orders_24m,
         scored.shrunk_margin,
         {{ ratio("scored.margin", "scored.order_days") }} as own_margin,
         -- The baseline: what the last twelve months brought, they bring again.
@@ -85,14 +111,6 @@ int_ltv_estimates as (
             scored.fit = brackets.fit
             and scored.repeat_orders = brackets.repeat_orders
             and scored.age_weeks = brackets.age_weeks
-            and scored.horizon_months = brackets.horizon_months
-    left join brackets as two_years
-        on
-            scored.fit = two_years.fit
-            and scored.fit = 'tonight'
-            and scored.repeat_orders = two_years.repeat_orders
-            and scored.age_weeks = two_years.age_weeks
-            and two_years.horizon_months = 24
 
 )
 
