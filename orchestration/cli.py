@@ -261,6 +261,26 @@ def doctor(
         raise UserError(f"not ready to push: {', '.join(ill)}")
 
 
+@app.command()
+def explain(
+    customer: Annotated[str, typer.Argument(help="The brand's own key of the customer.")],
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a customer stands where they stand: tier, rules, what comes next, each audience."""
+    settings = _settings(home=home)
+    from orchestration.explain import explain as explained
+
+    told = explained(settings, customer, as_of.date() if as_of else None)
+    if as_json:
+        _print_json(told.as_dict())
+    else:
+        from orchestration import terminal
+
+        terminal.print_explanation(told)
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home() -> None:
     """Make the folder of Dagster's history ready and print it, for DAGSTER_HOME."""

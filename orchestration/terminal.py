@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from orchestration.explain import Explanation
     from orchestration.landing import LandingReport
     from orchestration.nightly import Outcome
     from orchestration.quality import CheckResult
@@ -150,6 +151,81 @@ def print_doctor(found: list[Examined]) -> None:
             console.print(f"  {sign} {finding.what}: {finding.told}")
         held = ", ".join(f"{name} {count:,}" for name, count in each.held.items()) or "nothing"
         console.print(f"  [dim]by the ledger it holds {held}[/dim]")
+
+
+def print_explanation(told: Explanation) -> None:
+    """One customer: the tier and its numbers, what comes next, the audiences, the history."""
+    console = _console()
+    console.print(
+        f"[bold]{told.customer_id}[/bold] on {told.as_of_date}: [bold]{told.tier.capitalize()}"
+        f"[/bold]{_since(told)}"
+    )
+    if told.standing and told.value:
+        _print_standing(console, told)
+    else:
+        console.print("[dim]A look back: the numbers are known on the night of the marts.[/dim]")
+    if told.history:
+        console.print("\nHistory")
+        table = _plain_table()
+        for span in reversed(told.history):
+            until = f"to {span.valid_to}" if span.valid_to else "on"
+            table.add_row(
+                f"  {span.valid_from} {until}",
+                span.tier.capitalize(),
+                f"[dim]{span.change_reason.replace('_', ' ')}, policy {span.policy_version}[/dim]",
+            )
+        console.print(table)
+
+
+def _since(told: Explanation) -> str:
+    if not told.history:
+        return "; no tier was ever held"
+    last = told.history[-1]
+    return f" since {last.valid_from}, {last.change_reason.replace('_', ' ')}"
+
+
+def _print_standing(console: Console, told: Explanation) -> None:
+    console.print("\nRules")
+    table = _plain_table()
+    signs = {True: "[green]✓[/green]", False: "[dim]✗[/dim]", None: "[dim]?[/dim]"}
+    for rule in told.rules:
+        has = "not known" if rule.value is None else f"{rule.value:,.2f}"
+        asks = "nothing yet" if rule.threshold is None else f"{rule.threshold:,.2f}"
+        word = "at most place" if rule.metric == "rank_blend" else "at least"
+        table.add_row(
+            f"  {signs[rule.is_met]} {rule.tier.capitalize()}",
+            has,
+            f"{rule.metric.replace('_', ' ')}, {word} {asks} [dim]{rule.unit or ''}[/dim]",
+        )
+    console.print(table)
+
+    standing = told.standing or {}
+    console.print("\nNext")
+    if standing.get("next_tier"):
+        gap = standing["spend_to_next_tier"]
+        missing = f", {gap:,.2f} {told.currency} to go" if gap is not None else ""
+        console.print(
+            f"  {standing['next_tier'].capitalize()}: "
+            f"{standing['progress_to_next_tier']:.0%} of the way{missing}"
+        )
+    for event in told.next_events():
+        spend = event["spend_to_prevent_it"]
+        unless = f" unless {spend:,.2f} {told.currency} are spent" if spend is not None else ""
+        console.print(f"  {event['on']}: {event['what']}{unless}")
+    if not standing.get("next_tier") and not told.next_events():
+        console.print("  nothing: the highest tier, and no demotion in sight")
+
+    console.print("\nAudiences")
+    colours = {"member": "green", "holdout": "yellow", "excluded": "red"}
+    table = _plain_table()
+    for audience in told.audiences:
+        colour = colours.get(audience.decision, "dim")
+        table.add_row(
+            f"  {audience.audience_id}",
+            f"[{colour}]{audience.decision}[/{colour}]",
+            audience.why,
+        )
+    console.print(table if told.audiences else "  none: no audience's condition is met")
 
 
 def print_check(

@@ -98,7 +98,7 @@ def load(
     if table.has("phone_e164"):
         pairs = sql.phone_pairs(table, typed, defaults.country)
         phones.normalise(connection, pairs, f"phones_{table.name}")
-    _find_twins(connection, table, typed, defaults)
+    _find_twins(connection, given, typed, defaults)
     checked = sql.checked_rows(table, typed, defaults.currency, defaults.country)
     names = ", ".join(column.name for column in table.columns)
     (loaded,) = connection.execute(
@@ -136,19 +136,20 @@ def _count_by_file(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[int
 
 
 def _find_twins(
-    connection: duckdb.DuckDBPyConnection, table: Table, typed: str, defaults: Defaults
+    connection: duckdb.DuckDBPyConnection, given: TableInput, typed: str, defaults: Defaults
 ) -> None:
     """Create temp table `twins`: rows that may not be loaded because their key was there before.
 
     A hash of the keys tells cheaply which rows have to be looked at, as a rule none.
     """
+    table = given.table
     key = f"hash({', '.join(table.key)})"
     connection.execute(
         "create or replace temp table twin_keys as "
         f"select {key} as key from ({typed}) where {table.key[0]} is not null "
         "group by 1 having count(*) > 1"
     )
-    candidates = f"select * from ({typed}) where {key} in (select key from twin_keys)"
+    candidates = sql.typed_rows(table, given.sources, twins_only=True)
     checked = sql.checked_rows(table, candidates, defaults.currency, defaults.country)
     (has_twins,) = connection.execute("select count(*) > 0 from twin_keys").fetchone()
     connection.execute(

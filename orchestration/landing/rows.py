@@ -68,14 +68,23 @@ def _given(column: Column) -> str:
     return f"typed.{column.name} is not null" if is_text else f"is_given_{column.name}"
 
 
-def typed_rows(table: Table, sources: list[Source]) -> str:
+def typed_rows(table: Table, sources: list[Source], *, twins_only: bool = False) -> str:
     """A query of all files: `_file`, `_row`, every file column typed, `is_given_<column>`.
 
-    The latter tells, for what is not text, whether anything stood there.
+    The latter tells, for what is not text, whether anything stood there. `twins_only` leaves the
+    rows whose key, hashed, stands in temp table `twin_keys`; of all others only the key is read.
     """
     selects = []
     for source in sources:
         values = []
+        where = ""
+        if twins_only:
+            columns = {column.name: column for column in table.file_columns}
+            key = [
+                typed(columns[name], source.types[name]) if name in source.types else "null"
+                for name in table.key
+            ]
+            where = f" where hash({', '.join(key)}) in (select key from twin_keys)"
         for column in table.file_columns:
             kind = source.types.get(column.name)
             value = typed(column, kind) if kind else f"cast(null as {column.data_type})"
@@ -83,7 +92,8 @@ def typed_rows(table: Table, sources: list[Source]) -> str:
             if column.data_type != "varchar":
                 given = f"{_written(column, kind)} is not null" if kind else "false"
                 values.append(f"{given} as is_given_{column.name}")
-        selects.append(f"select _file, _row, {', '.join(values)} from ({source.relation})")
+        chosen = f"select _file, _row, {', '.join(values)} from ({source.relation})"
+        selects.append(chosen + where)
     return " union all ".join(selects)
 
 

@@ -1,0 +1,64 @@
+with
+
+thresholds as (
+
+    select * from {{ ref("int_tier_thresholds") }}
+
+),
+
+tier_rules as (
+
+    select * from {{ ref("tier_rules") }}
+
+),
+
+policy as (
+
+    select * from {{ ref("int_policy_in_force") }}
+
+),
+
+reasons as (
+
+    select
+        policy_version,
+        tier_rank,
+        case when combiner = 'rank_blend' then 'rank_blend' else metric end as metric,
+        min(combiner) as combiner,
+        min(unit) as unit,
+        min(reason) as reason
+    from tier_rules
+    group by
+        policy_version,
+        tier_rank,
+        case when combiner = 'rank_blend' then 'rank_blend' else metric end
+
+),
+
+tier_requirements as (
+
+    select
+        {{ as_of_date() }} as as_of_date,
+        thresholds.policy_version,
+        thresholds.tier,
+        cast(thresholds.tier_rank as int) as tier_rank,
+        reasons.combiner,
+        thresholds.metric,
+        thresholds.rule,
+        thresholds.threshold,
+        reasons.unit,
+        reasons.reason
+    from thresholds
+    inner join policy on thresholds.policy_version = policy.policy_version
+    inner join reasons
+        on
+            thresholds.policy_version = reasons.policy_version
+            and thresholds.tier_rank = reasons.tier_rank
+            and thresholds.metric = reasons.metric
+    where
+        thresholds.valid_from <= {{ as_of_date() }}
+        and {{ lasts_until("thresholds.valid_to") }} > {{ as_of_date() }}
+
+)
+
+select * from tier_requirements
