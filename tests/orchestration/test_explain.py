@@ -1,0 +1,126 @@
+"""`vip explain`: what it says of a customer is what the marts say, and it names nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+
+import duckdb
+import pytest
+
+from orchestration.explain import Explanation, Rule
+
+AS_OF = date(2026, 7, 1)
+
+
+def rule(**values) -> Rule:
+    given = {
+        "tier": "gold",
+        "metric": "qualifying_spend",
+        "rule": "at_least",
+        "threshold": 5000.0,
+        "value": 5000.0,
+        "unit": None,
+        "reason": None,
+    }
+    return Rule(**{**given, **values})
+
+
+def test_a_rule_is_met_at_its_threshold():
+    assert rule().is_met is True
+    assert rule(value=4999.9999).is_met is False
+    assert rule(metric="rank_blend", value=7.0, threshold=7.0).is_met is True
+    assert rule(metric="rank_blend", value=7.5, threshold=7.0).is_met is False
+
+
+def test_what_cannot_be_known_is_neither_met_nor_missed():
+    assert rule(value=None).is_met is None
+    assert rule(threshold=None).is_met is None
+
+
+def test_what_comes_next_stands_in_the_order_of_its_days():
+    standing = {
+        "grace_until": date(2026, 8, 15),
+        "projected_demotion_on": date(2026, 9, 1),
+        "spend_to_keep_tier": 120,
+    }
+    told = Explanation("c1", AS_OF, "USD", "gold", [], [], [], standing, {})
+    assert [(event["on"], event["spend_to_prevent_it"]) for event in told.next_events()] == [
+        (date(2026, 8, 15), None),
+        (date(2026, 9, 1), 120),
+    ]
+    nothing = Explanation("c1", AS_OF, "USD", "gold", [], [], [], {}, {})
+    assert nothing.next_events() == []
+
+
+@pytest.fixture(scope="module")
+def marts(night):
+    with duckdb.connect(str(night.home.settings.paths.published), read_only=True) as connection:
+        yield lambda query: connection.execute(query).fetchall()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decision", ["member", "holdout", "excluded"])
+def test_it_tells_what_the_marts_tell(night, marts, decision):
+    ((customer_id, tier, spend, reason),) = marts(
+        "select customer_id, tiers.tier, tiers.qualifying_spend, decisions.reason_code "
+        "from marts.audience_decisions as decisions "
+        "inner join marts.customer_tiers as tiers using (customer_id) "
+        f"where audience_id = 'vip' and decision = '{decision}' order by customer_id limit 1"
+    )
+    result = night.home.vip("explain", customer_id, "--json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["tier"] == tier and told["history"][-1]["tier"] == tier
+    (vip,) = [each for each in told["audiences"] if each["audience_id"] == "vip"]
+    assert vip["decision"] == decision and vip["reason_code"] == reason and vip["why"]
+    met = {each["tier"] for each in told["rules"] if each["is_met"]}
+    assert met == {each["tier"] for each in told["rules"] if float(spend) >= each["threshold"]}
+
+
+@pytest.mark.slow
+def test_it_reads_well_and_names_nobody(night, marts):
+    ((customer_id, tier, since),) = marts(
+        "select customer_id, tier, tier_since from marts.customer_tiers "
+        "where tier_rank = 2 and projected_demotion_on is not null order by 1 limit 1"
+    )
+    result = night.home.vip("explain", customer_id)
+    assert result.returncode == 0, result.stderr
+    assert f"{customer_id} on 2026-07-01: {tier.capitalize()} since {since}" in result.stdout
+    for heading in ("Rules", "Next", "Audiences", "History"):
+        assert heading in result.stdout
+    assert not re.search(r"\+\d{7,}|@", result.stdout)
+
+
+@pytest.mark.slow
+def test_a_look_back_tells_the_tier_of_that_day(night, marts):
+    ((customer_id, tier, valid_from, valid_to),) = marts(
+        "select customer_id, tier, valid_from, valid_to from marts.tier_history "
+        "where valid_to is not null and tier_rank > 0 order by 1, 3 limit 1"
+    )
+    for day, held in ((valid_from, tier), (valid_to, None)):
+        told = json.loads(
+            night.home.vip("explain", customer_id, "--as-of", str(day), "--json").stdout
+        )
+        assert (told["tier"] == held) if held else (told["tier"] != tier)
+        assert told["standing"] is None and told["audiences"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody",), "no customer nobody in the marts of 2026-07-01"),
+        (("nobody", "--as-of", "2026-07-02"), "the marts are of 2026-07-01"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(night, arguments, said):
+    result = night.home.vip("explain", *arguments)
+    assert result.returncode == 1 and said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_without_a_night_it_says_what_to_do(home):
+    result = home.vip("explain", "c1")
+    assert result.returncode == 1 and "run `vip nightly`" in result.stderr
