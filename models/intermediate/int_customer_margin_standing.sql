@@ -29,8 +29,8 @@ ranked as (
     select
         margins.customer_id,
         count(*) over () as customer_count,
-        rank() over (order by margins.cm3_12m desc) as margin_rank_12m,
-        rank() over (order by margins.net_revenue_12m desc) as revenue_rank_12m,
+        cast(rank() over (order by margins.cm3_12m desc) as bigint) as margin_rank_12m,
+        cast(rank() over (order by margins.net_revenue_12m desc) as bigint) as revenue_rank_12m,
         cume_dist() over (order by margins.cm3_12m) as margin_percentile_12m
     from margins
     inner join customers on margins.customer_id = customers.customer_id

@@ -49,28 +49,29 @@ scores as (
         rfm_inputs.customer_id,
         rfm_inputs.evaluated_on,
         {{ rfm_score(
-            "rfm_inputs.order_days", "rfm_inputs.recency_days", "cuts.recency_days",
+            "rfm_inputs.order_days", "rfm_inputs.recency_days", "evaluation_cuts.recency_days",
             is_less_better=true,
         ) }} as rfm_recency,
-        {{ rfm_score("rfm_inputs.order_days", "rfm_inputs.order_days", "cuts.order_days") }}
-            as rfm_frequency,
+        {{ rfm_score(
+            "rfm_inputs.order_days", "rfm_inputs.order_days", "evaluation_cuts.order_days",
+        ) }} as rfm_frequency,
         case
             when rfm_inputs.evaluated_on = {{ as_of_date() }}
                 then {{ rfm_score(
-                    "rfm_inputs.order_days", "rfm_inputs.net_revenue", "cuts.net_revenue",
+                    "rfm_inputs.order_days", "rfm_inputs.net_revenue", "evaluation_cuts.net_revenue",
                 ) }}
         end as rfm_monetary,
         {{ rfm_score(
             "rfm_inputs.order_days_before", "rfm_inputs.recency_days_before",
-            "cuts.previous_recency_days", is_less_better=true,
+            "evaluation_cuts.previous_recency_days", is_less_better=true,
         ) }} as rfm_recency_before,
         {{ rfm_score(
             "rfm_inputs.order_days_before", "rfm_inputs.order_days_before",
-            "cuts.previous_order_days",
+            "evaluation_cuts.previous_order_days",
         ) }} as rfm_frequency_before,
         rfm_inputs.order_days_before is not null as is_known_before
     from rfm_inputs
-    left join evaluation_cuts as cuts on rfm_inputs.evaluated_on = cuts.evaluated_on
+    left join evaluation_cuts on rfm_inputs.evaluated_on = evaluation_cuts.evaluated_on
 
 ),
 

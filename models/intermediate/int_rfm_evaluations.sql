@@ -21,25 +21,15 @@ dates as (
 
 ),
 
-windows as (
-
-    select
-        evaluated_on,
-        {{ date_plus("evaluated_on", "-" ~ parameter("rfm_window_months"), "month") }}
-            as window_from
-    from dates
-
-),
-
 int_rfm_evaluations as (
 
     select
         evaluated_on,
-        window_from,
+        {{ date_plus("evaluated_on", "-" ~ parameter("rfm_window_months"), "month") }}
+            as window_from,
         {{ period_start("evaluated_on", "month") }} as month_on,
-        lag(evaluated_on) over (order by evaluated_on) as previous_evaluated_on,
-        lag(window_from) over (order by evaluated_on) as previous_window_from
-    from windows
+        lag(evaluated_on) over (order by evaluated_on) as previous_evaluated_on
+    from dates
 
 )
 
