@@ -23,7 +23,7 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
     return dg.Definitions(
         assets=[
             raw.landing,
-            raw.holdout_log_source,
+            *raw.log_sources,
             models.dbt_models,
             *fits.all_fits,
             models.dbt_models_on_fits,

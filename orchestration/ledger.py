@@ -1,4 +1,4 @@
-"""The ledger: what each platform was asked and confirmed, row by row, and every holdout draw.
+"""The ledger: what platforms were asked and confirmed, every holdout draw, every message decided.
 
 One SQLite file outside the warehouse, because it must survive a rebuild. It holds ids and hashes,
 never a phone, an e-mail address or a name. What should be sent is decided in `sync`.
@@ -130,6 +130,22 @@ _MIGRATIONS = (
         newest text
     ) strict, without rowid;
     """,
+    """
+    -- One row per audience, contact and night that decided on a message: cool-downs and caps of
+    -- later nights count it before any platform reports it.
+    create table messages (
+        is_sample integer not null,
+        audience_id text not null,
+        contact_id text not null,
+        customer_id text not null,
+        subject_id text not null,
+        message_class text not null,
+        send_at text not null,
+        valid_until text,
+        as_of_date text not null,
+        primary key (is_sample, as_of_date, audience_id, contact_id)
+    ) strict, without rowid;
+    """,
 )
 
 _HOLDOUT_LOG = pa.schema(
@@ -140,6 +156,18 @@ _HOLDOUT_LOG = pa.schema(
         ("arm", pa.string()),
         ("bucket", pa.float64()),
         ("assigned_on", pa.string()),
+    ]
+)
+_MESSAGE_LOG = pa.schema(
+    [
+        ("audience_id", pa.string()),
+        ("contact_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("subject_id", pa.string()),
+        ("message_class", pa.string()),
+        ("send_at", pa.string()),
+        ("valid_until", pa.string()),
+        ("as_of_date", pa.string()),
     ]
 )
 _SYNC_ROWS = pa.schema(
@@ -436,6 +464,31 @@ class Ledger:
             )
         return self._connection.total_changes - before
 
+    def message_log(self, as_of_date: date, *, is_sample: bool) -> pa.Table:
+        """Every message that nights before `as_of_date` decided on, as `raw.message_log` has it.
+
+        Dates and times are text (UTC).
+        """
+        columns = ", ".join(_MESSAGE_LOG.names)
+        return self._table(
+            f"select {columns} from messages where is_sample = ? and as_of_date < ?",
+            (is_sample, as_of_date.isoformat()),
+            _MESSAGE_LOG,
+        )
+
+    def log_messages(self, rows: Iterable[Sequence[object]], *, is_sample: bool) -> int:
+        """Add messages that are not there yet, columns as in `message_log`; return how many.
+
+        Never taken back: whoever built the night twice may have sent what the first build said.
+        """
+        before = self._connection.total_changes
+        with self._connection:
+            self._connection.executemany(
+                "insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+                ((is_sample, *row) for row in rows),
+            )
+        return self._connection.total_changes - before
+
     def _table(self, query: str, values: tuple[object, ...], schema: pa.Schema) -> pa.Table:
         cursor = self._connection.execute(query, values)
         batches = []
@@ -511,6 +564,35 @@ def append_holdout_log(
         "anti join raw.holdout_log as known using (experiment_id, contact_id) order by all"
     ).fetchall()
     return ledger.log_assignments(drawn, is_sample=is_sample)
+
+
+def copy_message_log(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, as_of_date: date, *, is_sample: bool
+) -> int:
+    """Replace `raw.message_log` by the messages of the nights before; return their number."""
+    log = ledger.message_log(as_of_date, is_sample=is_sample)
+    connection.register("messages", log)
+    connection.execute(
+        "create or replace table raw.message_log as "
+        "select * replace (cast(send_at as timestamp) as send_at, "
+        "cast(valid_until as timestamp) as valid_until, cast(as_of_date as date) as as_of_date) "
+        "from messages order by as_of_date, audience_id, contact_id"
+    )
+    connection.unregister("messages")
+    return log.num_rows
+
+
+def append_message_log(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, is_sample: bool
+) -> int:
+    """Add the messages of `marts.audience_decisions` to the ledger; return how many."""
+    decided = connection.execute(
+        "select audience_id, contact_id, customer_id, subject_id, message_class, "
+        "cast(send_at as varchar), cast(valid_until as varchar), cast(as_of_date as varchar) "
+        "from vip_sms.marts.audience_decisions where is_message and decision = 'member' "
+        "order by all"
+    ).fetchall()
+    return ledger.log_messages(decided, is_sample=is_sample)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -41,3 +41,15 @@
 {% macro spark__iso_dow(date_column) -%}
     (weekday({{ date_column }}) + 1)
 {%- endmacro %}
+
+{% macro hours_after(timestamp_column, hours) -%}
+    {{ adapter.dispatch("hours_after")(timestamp_column, hours) }}
+{%- endmacro %}
+
+{% macro default__hours_after(timestamp_column, hours) -%}
+    {{ timestamp_column }} + to_hours(cast({{ hours }} as integer))
+{%- endmacro %}
+
+{% macro spark__hours_after(timestamp_column, hours) -%}
+    timestampadd(hour, cast({{ hours }} as int), {{ timestamp_column }})
+{%- endmacro %}

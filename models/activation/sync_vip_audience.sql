@@ -28,6 +28,23 @@ audience_lists as (
 
 ),
 
+-- What the profile holds for the text is that of the message that goes first.
+messages as (
+
+    select
+        *,
+        row_number() over (
+            partition by customer_id
+            order by
+                case message_class when 'transactional' then 1 when 'service' then 2 else 3 end,
+                priority desc,
+                audience_id asc
+        ) as place
+    from members
+    where is_message
+
+),
+
 sync_vip_audience as (
 
     select
@@ -46,10 +63,23 @@ sync_vip_audience as (
         tiers.spend_to_next_tier,
         tiers.progress_to_next_tier,
         tiers.spend_to_keep_tier,
-        tiers.projected_demotion_on
+        tiers.projected_demotion_on,
+        messages.audience_id as message_audience_id,
+        messages.product_name as message_product_name,
+        messages.category as message_category,
+        messages.brand as message_brand,
+        messages.campaign_name as message_campaign_name,
+        messages.amount as message_amount,
+        messages.quantity as message_quantity,
+        messages.due_on as message_due_on,
+        messages.benefit as message_benefit
     from audience_lists
     inner join contacts on audience_lists.customer_id = contacts.customer_id
     inner join tiers on audience_lists.customer_id = tiers.customer_id
+    left join messages
+        on
+            audience_lists.customer_id = messages.customer_id
+            and messages.place = 1
 
 )
 

@@ -12,11 +12,15 @@ audiences as (
 
 ),
 
-global_holdout as (
+stops as (
 
-    select contact_id
-    from {{ ref("holdout_assignments") }}
-    where experiment_id = 'global' and arm = 'holdout'
+    select * from {{ ref("int_audience_stops") }}
+
+),
+
+arbitrated as (
+
+    select * from {{ ref("int_audience_arbitrated") }}
 
 ),
 
@@ -33,18 +37,29 @@ decided as (
         candidates.customer_id,
         candidates.contact_id,
         candidates.tier_rank,
-        audiences.message_class,
+        candidates.is_message,
+        candidates.message_class,
+        candidates.subject_id,
+        candidates.send_at,
+        candidates.valid_until,
         audiences.priority,
-        case
-            when candidates.exclusion_code is not null then candidates.exclusion_code
-            -- What a customer is owed is told to everybody: only promotion is held out.
-            when global_holdout.contact_id is not null and audiences.message_class = 'promotional'
-                then 'global_holdout'
-            else 'member'
-        end as reason_code
+        coalesce(
+            candidates.exclusion_code,
+            stops.stop_code,
+            -- Nobody is a member of a message for want of an outcome: the row would be missed.
+            case when candidates.is_message then arbitrated.outcome else 'member' end
+        ) as reason_code,
+        arbitrated.winner_audience_id
     from candidates
     inner join audiences on candidates.audience_id = audiences.audience_id
-    left join global_holdout on candidates.contact_id = global_holdout.contact_id
+    left join stops
+        on
+            candidates.audience_id = stops.audience_id
+            and candidates.customer_id = stops.customer_id
+    left join arbitrated
+        on
+            candidates.audience_id = arbitrated.audience_id
+            and candidates.customer_id = arbitrated.customer_id
 
 ),
 
@@ -59,8 +74,13 @@ audience_decisions as (
         reasons.decision,
         decided.reason_code,
         reasons.step as reason_step,
+        decided.winner_audience_id,
+        decided.is_message,
         decided.message_class,
-        decided.priority
+        decided.priority,
+        decided.subject_id,
+        decided.send_at,
+        decided.valid_until
     from decided
     inner join reasons on decided.reason_code = reasons.reason_code
 

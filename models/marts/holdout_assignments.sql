@@ -6,6 +6,12 @@ candidates as (
 
 ),
 
+audiences as (
+
+    select * from {{ ref("audiences") }}
+
+),
+
 holdouts as (
 
     select * from {{ ref("holdouts") }}
@@ -18,31 +24,78 @@ holdout_log as (
 
 ),
 
--- Both arms are drawn among those who could have been texted, before any message exists.
+-- Both arms are drawn among those who could have been texted, before any message exists: all
+-- promotion in the experiment of the whole, and an audience in the one that its row names.
 eligible as (
 
     select
-        contact_id,
-        min(customer_id) as customer_id
+        candidates.contact_id,
+        candidates.customer_id,
+        'global' as experiment_id,
+        'promotional' as message_class
     from candidates
-    where exclusion_code is null
-    group by contact_id
+    where candidates.exclusion_code is null and candidates.message_class = 'promotional'
+
+    union all
+
+    select
+        candidates.contact_id,
+        candidates.customer_id,
+        audiences.holdout_experiment_id as experiment_id,
+        candidates.message_class
+    from candidates
+    inner join audiences on candidates.audience_id = audiences.audience_id
+    where candidates.exclusion_code is null and audiences.holdout_experiment_id <> 'global'
 
 ),
 
 drawn as (
 
     select
-        holdouts.experiment_id,
+        eligible.experiment_id,
         eligible.contact_id,
-        eligible.customer_id,
         {{ hash_bucket("holdouts.salt", "eligible.contact_id") }} as bucket,
-        holdouts.share
+        holdouts.share,
+        min(eligible.customer_id) as customer_id,
+        max(case when eligible.message_class <> 'promotional' then 1 else 0 end) as is_owed
     from eligible
-    cross join holdouts
+    inner join holdouts on eligible.experiment_id = holdouts.experiment_id
     where
         holdouts.effective_from <= {{ as_of_date() }}
         and (holdouts.effective_to is null or holdouts.effective_to > {{ as_of_date() }})
+    group by eligible.experiment_id, eligible.contact_id, holdouts.salt, holdouts.share
+
+),
+
+new_draws as (
+
+    select
+        drawn.experiment_id,
+        drawn.contact_id,
+        drawn.customer_id,
+        drawn.is_owed,
+        drawn.bucket,
+        case when drawn.bucket < drawn.share then 'holdout' else 'treatment' end as arm
+    from drawn
+    left join holdout_log
+        on
+            drawn.experiment_id = holdout_log.experiment_id
+            and drawn.contact_id = holdout_log.contact_id
+    where holdout_log.contact_id is null
+
+),
+
+held_out_of_all as (
+
+    select contact_id
+    from holdout_log
+    where experiment_id = 'global' and arm = 'holdout'
+
+    union
+
+    select contact_id
+    from new_draws
+    where experiment_id = 'global' and arm = 'holdout'
 
 ),
 
@@ -60,19 +113,20 @@ assignments as (
 
     union all
 
+    -- A promotion's own holdout is nested: drawn among those whom the whole does not hold out.
     select
-        drawn.experiment_id,
-        drawn.contact_id,
-        drawn.customer_id,
-        case when drawn.bucket < drawn.share then 'holdout' else 'treatment' end as arm,
-        drawn.bucket,
+        new_draws.experiment_id,
+        new_draws.contact_id,
+        new_draws.customer_id,
+        new_draws.arm,
+        new_draws.bucket,
         {{ as_of_date() }} as assigned_on
-    from drawn
-    left join holdout_log
-        on
-            drawn.experiment_id = holdout_log.experiment_id
-            and drawn.contact_id = holdout_log.contact_id
-    where holdout_log.contact_id is null
+    from new_draws
+    left join held_out_of_all on new_draws.contact_id = held_out_of_all.contact_id
+    where
+        new_draws.experiment_id = 'global'
+        or new_draws.is_owed = 1
+        or held_out_of_all.contact_id is null
 
 ),
 

@@ -8,7 +8,7 @@ from orchestration.assets.checks import GATE_KEYS
 from orchestration.assets.common import RETRY, landed_night, plain_errors
 from orchestration.assets.models import as_table, keys_in
 from orchestration.exporting import export
-from orchestration.ledger import append_holdout_log, open_ledger
+from orchestration.ledger import append_holdout_log, append_message_log, open_ledger
 from orchestration.night import require_night
 from orchestration.partitions import as_of_partitions, one_night_a_run
 from orchestration.publishing import publish
@@ -66,14 +66,15 @@ def published_marts(
     **_COMMON,
 )
 def holdout_log(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-    """Tonight's draws into the ledger, before anybody is treated by them: the first one stands."""
+    """Tonight's draws and messages into the ledger, before anything is sent: they stand."""
     settings = warehouse.settings
     with plain_errors():
         as_of_date = landed_night(context, settings)
         with open_ledger(settings) as ledger, connect(settings, read_only=True) as connection:
             night = require_night(connection, as_of_date)
             added = append_holdout_log(ledger, connection, is_sample=night["is_sample"])
-    return dg.MaterializeResult(metadata={"new_assignments": added})
+            messages = append_message_log(ledger, connection, is_sample=night["is_sample"])
+    return dg.MaterializeResult(metadata={"new_assignments": added, "new_messages": messages})
 
 
 @dg.asset(

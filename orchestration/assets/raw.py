@@ -6,13 +6,11 @@ import dagster as dg
 
 from orchestration.assets.common import plain_errors, table_spec
 from orchestration.contract import load_contract
-from orchestration.landing import land
+from orchestration.landing import LOGS, land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
 from orchestration.policy import require_sound
 from orchestration.resources import Warehouse
 from orchestration.warehouse import connect
-
-HOLDOUT_LOG = "holdout_log"
 
 
 def raw_key(table: str) -> dg.AssetKey:
@@ -23,7 +21,7 @@ def raw_key(table: str) -> dg.AssetKey:
 _specs = {table.name: table_spec("raw", table) for table in load_contract().values()}
 
 # The ledger's, copied by the step that builds the models: always what the ledger says just then.
-holdout_log_source = _specs.pop(HOLDOUT_LOG)
+log_sources = [_specs.pop(name) for name in LOGS]
 
 
 @dg.multi_asset(

@@ -23,7 +23,11 @@ from orchestration.landing.loading import Defaults, FileReport
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
-__all__ = ["FileReport", "LandingReport", "land", "resolve_as_of"]
+__all__ = ["LOGS", "FileReport", "LandingReport", "land", "resolve_as_of"]
+
+
+# The ledger's, copied before dbt runs: a landing leaves them as they are.
+LOGS = ("holdout_log", "message_log")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
     """Load every table of the contract from `raw_dir` into schema raw of the warehouse.
 
     Writes raw.<table> for all of them, raw.rejects, raw.load_report, raw.contract_tables and
-    raw.run_context, and leaves raw.holdout_log as it is. One transaction: after any failure the
+    raw.run_context, and leaves the logs (`LOGS`) as they are. One transaction: after any failure the
     tables are those of the last landing. Rows that do not fit are rejected, not raised.
 
     Raises `UserError` for a file that cannot be used as a whole, and for a missing required table.
@@ -84,7 +88,7 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
             connection.execute("create schema if not exists raw")
             for table in load_contract().values():
                 if table.system:
-                    loading.create_table(connection, table, keep=table.name == "holdout_log")
+                    loading.create_table(connection, table, keep=table.name in LOGS)
             currency, reports = _load_all(connection, inputs, settings)
             is_sample = (raw_dir / files.TRUTH_FILE).exists()
             _insert(

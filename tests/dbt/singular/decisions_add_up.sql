@@ -5,8 +5,8 @@ conditions as (
 
     select
         audience_id,
-        count(*) as customers
-    from {{ ref("int_audience_vip") }}
+        count(distinct customer_id) as customers
+    from {{ ref("audience_occurrences") }}
     group by audience_id
 
 ),

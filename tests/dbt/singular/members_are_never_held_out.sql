@@ -1,12 +1,15 @@
--- Failure means that somebody in the global holdout is about to be messaged: stop and look.
+-- Failure means that somebody in a holdout is about to be messaged: stop and look.
 select
     members.audience_id,
-    members.customer_id
+    members.customer_id,
+    assignments.experiment_id
 from {{ ref("audience_members") }} as members
 inner join {{ ref("audiences") }} as audiences on members.audience_id = audiences.audience_id
 inner join {{ ref("holdout_assignments") }} as assignments
     on members.contact_id = assignments.contact_id
 where
-    audiences.message_class = 'promotional'
-    and assignments.experiment_id = 'global'
-    and assignments.arm = 'holdout'
+    assignments.arm = 'holdout'
+    and (
+        (assignments.experiment_id = 'global' and audiences.message_class = 'promotional')
+        or assignments.experiment_id = audiences.holdout_experiment_id
+    )

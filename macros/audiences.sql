@@ -1,0 +1,57 @@
+{% macro audience_conditions() -%}
+    {#- Every condition model, once: dbt learns what reads what from names, not from rows of a seed. -#}
+    {{ return([
+        "int_audience_vip",
+        "int_audience_welcome",
+        "int_audience_tier_upgrade",
+        "int_audience_near_threshold",
+        "int_audience_demotion_warning",
+        "int_audience_service_recovery",
+    ]) }}
+{%- endmacro %}
+
+{% macro merge_field_types() -%}
+    {{ return({
+        "product_id": dbt.type_string(),
+        "product_name": dbt.type_string(),
+        "category": dbt.type_string(),
+        "brand": dbt.type_string(),
+        "campaign_id": dbt.type_string(),
+        "campaign_name": dbt.type_string(),
+        "amount": "decimal(18, 4)",
+        "quantity": dbt.type_int(),
+        "due_on": "date",
+        "benefit": dbt.type_string(),
+    }) }}
+{%- endmacro %}
+
+{% macro merge_fields(relation=none) -%}
+    {#- All of them in one order: those named come from an expression, those of a relation by name. -#}
+    {%- for name, type in merge_field_types().items() %}
+    {%- set value = relation ~ "." ~ name if relation else kwargs.get(name, "null") -%}
+    cast({{ value }} as {{ type }}) as {{ name }}
+    {%- if not loop.last %},
+        {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro as_of_moment() -%}
+    cast({{ as_of_date() }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+{% macro union_of_conditions() -%}
+    {%- for condition in audience_conditions() %}
+    select
+        '{{ condition }}' as condition_model,
+        customer_id,
+        subject_id,
+        occurred_at,
+        expires_at,
+        {{ merge_field_types() | join(", ") }}
+    from {{ ref(condition) }}
+    {%- if not loop.last %}
+
+    union all
+{% endif %}
+    {%- endfor %}
+{%- endmacro %}

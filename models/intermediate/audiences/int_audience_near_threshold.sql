@@ -1,0 +1,27 @@
+with
+
+tiers as (
+
+    select * from {{ ref("customer_tiers") }}
+
+),
+
+int_audience_near_threshold as (
+
+    select
+        customer_id,
+        next_tier as subject_id,
+        {{ as_of_moment() }} as occurred_at,
+        cast(null as {{ dbt.type_timestamp() }}) as expires_at,
+        {{ merge_fields(amount="spend_to_next_tier") }}
+    from tiers
+    where
+        next_tier is not null
+        and progress_to_next_tier >= {{ parameter("near_threshold_share") }}
+        and spend_to_next_tier > 0
+        -- Who is about to lose a tier hears what keeps it, not what the next one takes.
+        and projected_demotion_on is null
+
+)
+
+select * from int_audience_near_threshold

@@ -1,0 +1,27 @@
+with
+
+incidents as (
+
+    select * from {{ ref("stg_service_incidents") }}
+
+),
+
+int_audience_service_recovery as (
+
+    select
+        customer_id,
+        incident_id as subject_id,
+        opened_at as occurred_at,
+        cast(
+            {{ date_plus("cast(opened_at as date)", parameter("recovery_days"), "day") }}
+            as {{ dbt.type_timestamp() }}
+        ) as expires_at,
+        {{ merge_fields() }}
+    from incidents
+    where
+        resolved_at is null
+        and incident_type <> 'delay'
+
+)
+
+select * from int_audience_service_recovery
