@@ -36,6 +36,8 @@ LATEST = "latest"
 
 # Inside the house only: the date stands in the manifest, and no platform knows our contact ids.
 _KEPT_BACK = ("as_of_date", "contact_id")
+# What the file of an audience has of the customer already.
+_PROFILE = ("audience_id", "customer_id")
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -49,7 +51,7 @@ class Exported:
 
 
 def export(settings: Settings, as_of_date: date) -> Exported:
-    """Write `exports/<as_of_date>/` from `activation.sync_vip_audience` and `sync_vip_holdout`.
+    """Write `exports/<as_of_date>/` from the models of schema `activation`.
 
     Columns are those of the models without the inner ids; rows are ordered by their key; money has
     two decimals. `exports/latest` follows unless it already names a newer night of the same brand.
@@ -109,11 +111,12 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
             for name, query in files.items()
             for extension in ("csv", "parquet")
         ]
+        told = _columns(connection, "activation.sync_audience_members", leave_out=_PROFILE)
         for audience_id in _audiences(connection):
             query = (
-                f"select {audience} from activation.sync_vip_audience "
-                f"where list_contains(string_split(audience_ids, ','), '{audience_id}') "
-                "order by customer_id"
+                f"select {audience}, {told} from activation.sync_vip_audience "
+                "inner join activation.sync_audience_members using (as_of_date, customer_id, "
+                f"contact_id) where audience_id = '{audience_id}' order by customer_id"
             )
             written.append(_write(connection, query, folder / "audiences" / f"{audience_id}.csv"))
     manifest = {
@@ -138,9 +141,12 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
     return manifest
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+def _columns(
+    connection: duckdb.DuckDBPyConnection, table: str, leave_out: tuple[str, ...] = ()
+) -> str:
     columns = connection.execute(f"describe {table}").fetchall()
-    return ", ".join(_plain(name, kind) for name, kind, *_ in columns if name not in _KEPT_BACK)
+    hidden = (*_KEPT_BACK, *leave_out)
+    return ", ".join(_plain(name, kind) for name, kind, *_ in columns if name not in hidden)
 
 
 def _plain(name: str, kind: str) -> str:
@@ -156,7 +162,7 @@ def _audiences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The audiences of the policy, and whatever else the rows name."""
     found = connection.execute(
         "select audience_id from policy.audiences "
-        "union select unnest(string_split(audience_ids, ',')) from activation.sync_vip_audience "
+        "union select audience_id from activation.sync_audience_members "
         "order by audience_id"
     ).fetchall()
     names = [name for (name,) in found]

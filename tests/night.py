@@ -74,6 +74,11 @@ def build(
             "customer_id varchar, arm varchar, bucket double, assigned_on date)"
         )
         con.execute(
+            "create table raw.message_log (audience_id varchar, contact_id varchar, "
+            "customer_id varchar, subject_id varchar, message_class varchar, send_at timestamp, "
+            "valid_until timestamp, as_of_date date)"
+        )
+        con.execute(
             "create table vip_sms.marts.run_context as "
             "select *, '2026.1' as policy_version from raw.run_context"
         )
@@ -126,15 +131,23 @@ def build(
             "contact_id, 'marketing' as purpose, 'opted_in' as state, true as is_opted_in, "
             "timestamp '2026-01-01' as changed_at from activation.sync_vip_audience"
         )
+        con.execute(
+            "create view activation.sync_audience_members as select as_of_date, "
+            "'vip' as audience_id, customer_id, contact_id, 'promotional' as message_class, "
+            "12.3450::decimal(18, 4) as amount from activation.sync_vip_audience"
+        )
         reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
         con.execute(
             "create table vip_sms.marts.audience_decisions (as_of_date date, audience_id varchar, "
-            "customer_id varchar, decision varchar, reason_code varchar)"
+            "customer_id varchar, contact_id varchar, decision varchar, reason_code varchar, "
+            "is_message boolean, message_class varchar, subject_id varchar, send_at timestamp, "
+            "valid_until timestamp)"
         )
         insert(
             con,
             "vip_sms.marts.audience_decisions",
-            "select ?, 'vip', column0, column1, column2",
+            "select $1, 'vip', column0, 'k-' || column0, column1, column2, false, 'promotional', "
+            "'gold', $1, null",
             [
                 (customer, "member" if reason == "member" else "excluded", reason)
                 for customer, reason in reasons.items()

@@ -59,7 +59,9 @@ def test_why_each_vip_may_or_may_not_be_texted(night) -> None:
     told = {
         customer: (decision, reason)
         for customer, decision, reason in query(
-            night.home, "select customer_id, decision, reason_code from marts.audience_decisions"
+            night.home,
+            "select customer_id, decision, reason_code from marts.audience_decisions "
+            "where audience_id = 'vip'",
         )
     }
     vips = night.truth["vips"]
@@ -110,10 +112,10 @@ def test_nobody_forbidden_is_in_any_file(night) -> None:
     held_out = {
         row["customer_id"]
         for row in csv_rows(night.home / "exports" / night.day / "holdout.csv")
-        if row["arm"] == "holdout"
+        if row["arm"] == "holdout" and row["experiment_id"] == "global"
     }
     names = ("opted_out", "never_consented", "suppressed", "test", "no_phone", "shared_phone")
-    forbidden = held_out.union(*(truth[name] for name in (*names, "consent_unreadable")))
+    forbidden = set().union(*(truth[name] for name in (*names, "consent_unreadable")))
     phones = dict(
         query_private(
             night.home, "select customer_id, phone_e164 from marts_private.customer_contacts"
@@ -125,15 +127,20 @@ def test_nobody_forbidden_is_in_any_file(night) -> None:
     exports = night.home / "exports" / night.day
     outbox = night.home / "outbox" / night.day
     audience = csv_rows(exports / "vip_audience.csv")
-    files = [exports / "vip_audience.csv", *(exports / "audiences").iterdir()]
-    files += [path for path in outbox.iterdir() if "holdout" not in path.name]
-    assert len(files) == 4
-    for path in files:
-        rows = csv_rows(path)
-        assert len(rows) == len(audience) > 30, path.name
-        assert not forbidden & {row["customer_id"] for row in rows}, path.name
-        assert not forbidden_phones & {row.get("phone") for row in rows}, path.name
-    (withheld,) = [path for path in outbox.iterdir() if "holdout" in path.name]
+    of_audiences = {path.stem: csv_rows(path) for path in (exports / "audiences").iterdir()}
+    sent = [path for path in outbox.iterdir() if "holdout" not in path.name]
+    files = [audience, *of_audiences.values(), *(csv_rows(path) for path in sent)]
+    assert len(sent) > 2 and len(audience) > 30
+    for rows in files:
+        assert not forbidden & {row["customer_id"] for row in rows}
+        assert not forbidden_phones & {row.get("phone") for row in rows}
+    owed = {name for (name,) in promised(night.home, "message_class <> 'promotional'")}
+    for name in of_audiences.keys() - owed:
+        assert not held_out & {row["customer_id"] for row in of_audiences[name]}, name
+    for row in audience:
+        if row["customer_id"] in held_out:
+            assert set(row["audience_ids"].split(",")) <= owed
+    (withheld,) = [path for path in outbox.iterdir() if "holdout-global" in path.name]
     assert {row["customer_id"] for row in csv_rows(withheld)} == held_out
     assert len({row["phone"] for row in audience}) == len(audience), "one text a phone"
 
@@ -142,13 +149,33 @@ def test_the_audience_is_everybody_who_may_be_texted(night) -> None:
     exported(night.home, night.day)
     eligible = {each for each, vip in night.truth["vips"].items() if vip["reason"] == "eligible"}
     exports = night.home / "exports" / night.day
-    audience = {row["customer_id"]: row for row in csv_rows(exports / "vip_audience.csv")}
-    arms = {row["customer_id"]: row["arm"] for row in csv_rows(exports / "holdout.csv")}
+    vips = set(night.truth["vips"])
+    audience = {row["customer_id"]: row for row in csv_rows(exports / "audiences" / "vip.csv")}
+    arms = {
+        row["customer_id"]: row["arm"]
+        for row in csv_rows(exports / "holdout.csv")
+        if row["experiment_id"] == "global" and row["customer_id"] in vips
+    }
     assert set(arms) == eligible
     assert set(audience) == {each for each, arm in arms.items() if arm == "treatment"}
     for customer, row in audience.items():
         assert row["tier"] == night.truth["tiers"][customer]
-        assert row["audience_ids"] == "vip"
+        assert "vip" in row["audience_ids"].split(",")
+
+
+def test_every_audience_has_its_file(night) -> None:
+    exports = night.home / "exports" / night.day
+    listed: dict[str, set[str]] = {}
+    for row in csv_rows(exports / "vip_audience.csv"):
+        for name in row["audience_ids"].split(","):
+            listed.setdefault(name, set()).add(row["customer_id"])
+    for path in (exports / "audiences").iterdir():
+        rows = csv_rows(path)
+        assert {row["customer_id"] for row in rows} == listed.pop(path.stem, set()), path.stem
+    assert not listed
+    assert {path.stem for path in (exports / "audiences").iterdir()} == {
+        name for (name,) in promised(night.home, "true")
+    }
 
 
 def test_every_row_is_accounted_for(night) -> None:
@@ -193,6 +220,11 @@ def test_the_money_adds_up(night) -> None:
     assert abs(lifetime - customers) < cents
     assert abs(lines[1] - sum(v for k, v in totals.items() if "net_revenue" in k)) < cents
     assert abs(refunds[1] - sum(v for k, v in totals.items() if "net_revenue" not in k)) < cents
+
+
+def promised(home, condition: str) -> list[tuple]:
+    """The audiences of the policy that meet a condition."""
+    return query_private(home, f"select audience_id from policy.audiences where {condition}")
 
 
 def query_private(home, sql: str) -> list[tuple]:
