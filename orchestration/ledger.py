@@ -141,7 +141,7 @@ _MIGRATIONS = (
         subject_id text not null,
         message_class text not null,
         send_at text not null,
-        valid_until text,
+        ends_at text,
         as_of_date text not null,
         primary key (is_sample, as_of_date, audience_id, contact_id)
     ) strict, without rowid;
@@ -166,7 +166,7 @@ _MESSAGE_LOG = pa.schema(
         ("subject_id", pa.string()),
         ("message_class", pa.string()),
         ("send_at", pa.string()),
-        ("valid_until", pa.string()),
+        ("ends_at", pa.string()),
         ("as_of_date", pa.string()),
     ]
 )
@@ -575,7 +575,7 @@ def copy_message_log(
     connection.execute(
         "create or replace table raw.message_log as "
         "select * replace (cast(send_at as timestamp) as send_at, "
-        "cast(valid_until as timestamp) as valid_until, cast(as_of_date as date) as as_of_date) "
+        "cast(ends_at as timestamp) as ends_at, cast(as_of_date as date) as as_of_date) "
         "from messages order by as_of_date, audience_id, contact_id"
     )
     connection.unregister("messages")
@@ -588,7 +588,7 @@ def append_message_log(
     """Add the messages of `marts.audience_decisions` to the ledger; return how many."""
     decided = connection.execute(
         "select audience_id, contact_id, customer_id, subject_id, message_class, "
-        "cast(send_at as varchar), cast(valid_until as varchar), cast(as_of_date as varchar) "
+        "cast(send_at as varchar), cast(ends_at as varchar), cast(as_of_date as varchar) "
         "from vip_sms.marts.audience_decisions where is_message and decision = 'member' "
         "order by all"
     ).fetchall()

@@ -76,7 +76,7 @@ def build(
         con.execute(
             "create table raw.message_log (audience_id varchar, contact_id varchar, "
             "customer_id varchar, subject_id varchar, message_class varchar, send_at timestamp, "
-            "valid_until timestamp, as_of_date date)"
+            "ends_at timestamp, as_of_date date)"
         )
         con.execute(
             "create table vip_sms.marts.run_context as "
@@ -141,7 +141,7 @@ def build(
             "create table vip_sms.marts.audience_decisions (as_of_date date, audience_id varchar, "
             "customer_id varchar, contact_id varchar, decision varchar, reason_code varchar, "
             "is_message boolean, message_class varchar, subject_id varchar, send_at timestamp, "
-            "valid_until timestamp)"
+            "ends_at timestamp)"
         )
         insert(
             con,

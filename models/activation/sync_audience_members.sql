@@ -10,7 +10,7 @@ sync_audience_members as (
         message_class,
         send_window_opens_at,
         send_window_closes_at,
-        valid_until,
+        ends_at,
         {{ merge_field_types() | join(",\n        ") }}
     from {{ ref("audience_members") }}
 

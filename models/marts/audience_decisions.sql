@@ -41,7 +41,7 @@ decided as (
         candidates.message_class,
         candidates.subject_id,
         candidates.send_at,
-        candidates.valid_until,
+        candidates.ends_at,
         audiences.priority,
         coalesce(
             candidates.exclusion_code,
@@ -80,7 +80,7 @@ audience_decisions as (
         decided.priority,
         decided.subject_id,
         decided.send_at,
-        decided.valid_until
+        decided.ends_at
     from decided
     inner join reasons on decided.reason_code = reasons.reason_code
 

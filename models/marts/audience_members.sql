@@ -35,7 +35,7 @@ audience_members as (
         decisions.subject_id,
         cast(null as {{ dbt.type_timestamp() }}) as send_window_opens_at,
         cast(null as {{ dbt.type_timestamp() }}) as send_window_closes_at,
-        decisions.valid_until,
+        decisions.ends_at,
         {{ merge_fields("occurrences") }}
     from decisions
     inner join tiers on decisions.customer_id = tiers.customer_id

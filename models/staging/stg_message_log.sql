@@ -18,7 +18,7 @@ stg_message_log as (
         message_class,
         -- times
         send_at,
-        valid_until,
+        ends_at,
         as_of_date
     from source
     where as_of_date < {{ as_of_date() }}

@@ -69,7 +69,7 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
     """Load every table of the contract from `raw_dir` into schema raw of the warehouse.
 
     Writes raw.<table> for all of them, raw.rejects, raw.load_report, raw.contract_tables and
-    raw.run_context, and leaves the logs (`LOGS`) as they are. One transaction: after any failure the
+    raw.run_context, and leaves `LOGS` as they are. One transaction: after any failure the
     tables are those of the last landing. Rows that do not fit are rejected, not raised.
 
     Raises `UserError` for a file that cannot be used as a whole, and for a missing required table.

@@ -37,7 +37,7 @@ def test_the_written_policy_is_sound(
     policy: duckdb.DuckDBPyConnection, compiled_dir: Path, project_dir: Path
 ) -> None:
     checks = [path.stem for path in (project_dir / CHECKS).glob("policy_*.sql")]
-    assert len(checks) == 8
+    assert len(checks) == 10
     for check in checks:
         assert faults(policy, compiled_dir, check) == []
 
@@ -66,6 +66,13 @@ HOLDOUTS = "policy_holdouts_are_sound"
 REASONS = "policy_decision_reasons_are_in_order"
 SEGMENTS = "policy_segments_are_sound"
 PARAMETERS = "policy_parameters_are_complete"
+
+AUDIENCES = "policy_audiences_are_sound"
+CAPS = "policy_frequency_caps_are_complete"
+
+# The experiment of the whole and no other.
+ALONE = "delete from holdouts where experiment_id <> 'global';"
+WELCOME = " where audience_id = 'welcome'"
 
 CONTRADICTIONS = [
     # (check, change of the sound policy, what names the row, what names the fault)
@@ -187,27 +194,66 @@ CONTRADICTIONS = [
         "ruby",
         "not",
     ),
-    (HOLDOUTS, "update holdouts set share = 1", "global", "share"),
-    (HOLDOUTS, "update holdouts set share = -0.1", "global", "share"),
-    (HOLDOUTS, "update holdouts set share = null", "global", "share"),
-    (HOLDOUTS, "update holdouts set salt = ''", "global", "no salt"),
-    (HOLDOUTS, "update holdouts set effective_from = null", "global", "no first night"),
-    (HOLDOUTS, "update holdouts set effective_to = effective_from", "global", "ends before"),
+    (HOLDOUTS, ALONE + "update holdouts set share = 1", "global", "share"),
+    (HOLDOUTS, ALONE + "update holdouts set share = -0.1", "global", "share"),
+    (HOLDOUTS, ALONE + "update holdouts set share = null", "global", "share"),
+    (HOLDOUTS, ALONE + "update holdouts set salt = ''", "global", "no salt"),
+    (HOLDOUTS, ALONE + "update holdouts set effective_from = null", "global", "no first night"),
     (
         HOLDOUTS,
-        "insert into holdouts select * replace (date '2026-07-01' as effective_from) from holdouts",
+        ALONE + "update holdouts set effective_to = effective_from",
+        "global",
+        "ends before",
+    ),
+    (
+        HOLDOUTS,
+        ALONE + "insert into holdouts "
+        "select * replace (date '2026-07-01' as effective_from) from holdouts",
         "2000-01-01",
         "still draws",
     ),
     (
         HOLDOUTS,
-        "insert into holdouts select * replace ('other' as experiment_id) from holdouts",
+        ALONE + "insert into holdouts select * replace ('other' as experiment_id) from holdouts",
         "vip-global-1",
         "same salt",
     ),
     (
+        AUDIENCES,
+        "update audiences set condition_model = 'int_audience_other'" + WELCOME,
+        "welcome",
+        "its condition",
+    ),
+    (AUDIENCES, "update audiences set is_message = null" + WELCOME, "welcome", "a message"),
+    (AUDIENCES, "update audiences set tier_floor_rank = null" + WELCOME, "welcome", "no floor"),
+    (AUDIENCES, "update audiences set priority = null" + WELCOME, "welcome", "no priority"),
+    (AUDIENCES, "update audiences set validity_hours = 0" + WELCOME, "welcome", "at no time"),
+    (AUDIENCES, "update audiences set cooldown_days = null" + WELCOME, "welcome", "no cool-down"),
+    (AUDIENCES, "update audiences set other_channel_hours = null" + WELCOME, "welcome", "channels"),
+    (AUDIENCES, "update audiences set owner = ''" + WELCOME, "welcome", "no owner"),
+    (
+        AUDIENCES,
+        "update audiences set holdout_experiment_id = 'forgotten'" + WELCOME,
+        "welcome",
+        "not in the seed",
+    ),
+    (
+        CAPS,
+        "delete from frequency_caps where tier_rank = 2 and message_class = 'all' "
+        "and window_hours = 168",
+        "2 all 168",
+        "no cap",
+    ),
+    (
+        CAPS,
+        "update frequency_caps set max_messages = null where tier_rank = 0 "
+        "and message_class = 'promotional' and window_hours = 24",
+        "0 promotional 24",
+        "no cap",
+    ),
+    (
         REASONS,
-        "update decision_reasons set step = 11 where reason_code = 'member'",
+        "update decision_reasons set step = 99 where reason_code = 'member'",
         "member",
         "not its place",
     ),

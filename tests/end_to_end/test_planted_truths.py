@@ -129,11 +129,19 @@ def test_nobody_forbidden_is_in_any_file(night) -> None:
     audience = csv_rows(exports / "vip_audience.csv")
     of_audiences = {path.stem: csv_rows(path) for path in (exports / "audiences").iterdir()}
     sent = [path for path in outbox.iterdir() if "holdout" not in path.name]
-    files = [audience, *of_audiences.values(), *(csv_rows(path) for path in sent)]
     assert len(sent) > 2 and len(audience) > 30
-    for rows in files:
+    for rows in (audience, *of_audiences.values()):
         assert not forbidden & {row["customer_id"] for row in rows}
-        assert not forbidden_phones & {row.get("phone") for row in rows}
+        assert not forbidden_phones & {row["phone"] for row in rows}
+    contacts = dict(
+        query(night.home, "select customer_id, contact_id from marts.holdout_assignments")
+        + query(night.home, "select customer_id, contact_id from marts.audience_members")
+    )
+    told = {contacts[row["customer_id"]] for row in audience}
+    for path in sent:
+        rows = csv_rows(path)
+        assert {row["contact_id"] for row in rows} <= told, path.name
+        assert not forbidden_phones & {row.get("phone") for row in rows}, path.name
     owed = {name for (name,) in promised(night.home, "message_class <> 'promotional'")}
     for name in of_audiences.keys() - owed:
         assert not held_out & {row["customer_id"] for row in of_audiences[name]}, name
@@ -141,7 +149,9 @@ def test_nobody_forbidden_is_in_any_file(night) -> None:
         if row["customer_id"] in held_out:
             assert set(row["audience_ids"].split(",")) <= owed
     (withheld,) = [path for path in outbox.iterdir() if "holdout-global" in path.name]
-    assert {row["customer_id"] for row in csv_rows(withheld)} == held_out
+    assert {row["contact_id"] for row in csv_rows(withheld)} == {
+        contacts[each] for each in held_out
+    }
     assert len({row["phone"] for row in audience}) == len(audience), "one text a phone"
 
 

@@ -20,7 +20,7 @@ def decide(settings: Settings, customers: int, *, as_of: date = AS_OF) -> int:
         connection.execute(f"attach if not exists '{settings.paths.build}' as vip_sms")
         connection.execute(
             "update vip_sms.marts.audience_decisions set is_message = customer_id <> 'c1', "
-            "valid_until = send_at + interval 2 day, send_at = send_at + interval 13 hour"
+            "ends_at = send_at + interval 2 day, send_at = send_at + interval 13 hour"
         )
         return append_message_log(ledger, connection, is_sample=True)
 

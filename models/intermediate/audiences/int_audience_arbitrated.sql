@@ -41,7 +41,7 @@ contenders as (
         audiences.priority,
         -- Not measured yet: the readouts of nested holdouts will fill it.
         cast(null as decimal(18, 4)) as incremental_margin,
-        candidates.valid_until
+        candidates.ends_at
     from candidates
     inner join stops
         on
@@ -65,7 +65,7 @@ ranked as (
             order by
                 priority desc,
                 incremental_margin desc nulls last,
-                valid_until asc nulls last,
+                ends_at asc nulls last,
                 audience_id asc
         ) as place
     from contenders

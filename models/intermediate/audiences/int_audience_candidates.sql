@@ -87,7 +87,7 @@ planned as (
         least(
             occasions.expires_at,
             {{ hours_after(as_of_moment(), "occasions.validity_hours") }}
-        ) as valid_until
+        ) as ends_at
     from occasions
     where occasions.place = 1
 
@@ -125,7 +125,7 @@ int_audience_candidates as (
         planned.message_class,
         planned.is_told,
         planned.send_at,
-        planned.valid_until,
+        planned.ends_at,
         case
             when planned.legal_reason_code is not null then planned.legal_reason_code
             when speakers.place_on_phone > 1 then 'phone_already_chosen'

@@ -69,7 +69,7 @@ reported as (
             and message_log.audience_id = sent.audience_id
             and sent.sent_at >= cast(message_log.as_of_date as {{ dbt.type_timestamp() }})
             and sent.sent_at <= coalesce(
-                message_log.valid_until,
+                message_log.ends_at,
                 cast({{ date_plus("message_log.as_of_date", 1, "day") }}
                 as {{ dbt.type_timestamp() }})
             )
