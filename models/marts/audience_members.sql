@@ -20,6 +20,12 @@ tiers as (
 
 ),
 
+send_windows as (
+
+    select * from {{ ref("int_contact_send_windows") }}
+
+),
+
 audience_members as (
 
     select
@@ -33,8 +39,8 @@ audience_members as (
         decisions.message_class,
         decisions.priority,
         decisions.subject_id,
-        cast(null as {{ dbt.type_timestamp() }}) as send_window_opens_at,
-        cast(null as {{ dbt.type_timestamp() }}) as send_window_closes_at,
+        send_windows.opens_at as send_window_opens_at,
+        send_windows.closes_at as send_window_closes_at,
         decisions.ends_at,
         {{ merge_fields("occurrences") }}
     from decisions
@@ -44,6 +50,10 @@ audience_members as (
             decisions.audience_id = occurrences.audience_id
             and decisions.customer_id = occurrences.customer_id
             and decisions.subject_id = occurrences.subject_id
+    left join send_windows
+        on
+            decisions.contact_id = send_windows.contact_id
+            and decisions.message_class = send_windows.message_class
 
 )
 

@@ -18,6 +18,12 @@ eligibility as (
 
 ),
 
+send_windows as (
+
+    select * from {{ ref("int_contact_send_windows") }}
+
+),
+
 tiers as (
 
     select * from {{ ref("customer_tiers") }}
@@ -50,7 +56,7 @@ occasions as (
         messages.contact_id is not null as is_told,
         case
             when audiences.message_class = 'promotional' then eligibility.legal_reason_code
-            else eligibility.legal_reason_code
+            else eligibility.service_reason_code
         end as legal_reason_code,
         row_number() over (
             partition by occurrences.audience_id, occurrences.customer_id
@@ -82,13 +88,18 @@ planned as (
         occasions.message_class,
         occasions.is_told,
         occasions.legal_reason_code,
-        {{ as_of_moment() }} as send_at,
+        send_windows.opens_at,
+        send_windows.no_window_reason,
         -- least() passes nulls over: what has no end of its own lasts as long as the policy says.
         least(
             occasions.expires_at,
             {{ hours_after(as_of_moment(), "occasions.validity_hours") }}
         ) as ends_at
     from occasions
+    left join send_windows
+        on
+            occasions.contact_id = send_windows.contact_id
+            and occasions.message_class = send_windows.message_class
     where occasions.place = 1
 
 ),
@@ -124,10 +135,15 @@ int_audience_candidates as (
         planned.is_message,
         planned.message_class,
         planned.is_told,
-        planned.send_at,
+        coalesce(planned.opens_at, {{ as_of_moment() }}) as send_at,
         planned.ends_at,
         case
             when planned.legal_reason_code is not null then planned.legal_reason_code
+            -- A list sends nothing: its campaigns keep the windows of their own messages.
+            when planned.is_message and planned.opens_at is null
+                then coalesce(planned.no_window_reason, 'no_legal_window')
+            when planned.is_message and planned.opens_at >= planned.ends_at
+                then 'no_legal_window'
             when speakers.place_on_phone > 1 then 'phone_already_chosen'
         end as exclusion_code
     from planned

@@ -24,15 +24,47 @@ caps as (
 
 ),
 
+legal_caps as (
+
+    select * from {{ ref("int_contact_message_caps") }}
+
+),
+
+-- Counted back from the first of tonight's messages, whatever its class: never too short.
 contacts as (
 
     select
         contact_id,
         max(tier_rank) as tier_rank,
-        max(send_at) as send_at
+        min(send_at) as send_at
     from candidates
     where is_message and exclusion_code is null
     group by contact_id
+
+),
+
+contact_caps as (
+
+    select
+        contacts.contact_id,
+        contacts.send_at,
+        caps.message_class,
+        caps.window_hours,
+        caps.max_messages
+    from contacts
+    inner join caps on contacts.tier_rank = caps.tier_rank
+
+    union all
+
+    -- The law caps promotion, whatever the tier.
+    select
+        contacts.contact_id,
+        contacts.send_at,
+        'promotional' as message_class,
+        legal_caps.cap_hours as window_hours,
+        legal_caps.cap_messages as max_messages
+    from contacts
+    inner join legal_caps on contacts.contact_id = legal_caps.contact_id
 
 ),
 
@@ -61,26 +93,29 @@ received as (
 used as (
 
     select
-        contacts.contact_id,
-        caps.message_class,
-        caps.window_hours,
-        caps.max_messages,
+        contact_caps.contact_id,
+        contact_caps.message_class,
+        contact_caps.window_hours,
+        contact_caps.max_messages,
         sum(
             case
                 when
-                    received.sent_at > {{ hours_after("contacts.send_at", "-caps.window_hours") }}
+                    received.sent_at
+                    > {{ hours_after("contact_caps.send_at", "-contact_caps.window_hours") }}
                     then received.weight
                 else 0
             end
         ) as weight
-    from contacts
-    inner join caps on contacts.tier_rank = caps.tier_rank
+    from contact_caps
     left join received
         on
-            contacts.contact_id = received.contact_id
-            and caps.message_class in (received.message_class, 'all')
+            contact_caps.contact_id = received.contact_id
+            and contact_caps.message_class in (received.message_class, 'all')
     group by
-        contacts.contact_id, caps.message_class, caps.window_hours, caps.max_messages
+        contact_caps.contact_id,
+        contact_caps.message_class,
+        contact_caps.window_hours,
+        contact_caps.max_messages
 
 ),
 
