@@ -265,7 +265,7 @@ CONTRADICTIONS = [
     ),
     (
         REASONS,
-        "update decision_reasons set is_legal = null where step = 8",
+        "update decision_reasons set is_legal = null where reason_code = 'phone_already_chosen'",
         "phone_already",
         "of law",
     ),

@@ -67,12 +67,8 @@ reported as (
         on
             message_log.contact_id = sent.contact_id
             and message_log.audience_id = sent.audience_id
-            and sent.sent_at >= cast(message_log.as_of_date as {{ dbt.type_timestamp() }})
-            and sent.sent_at <= coalesce(
-                message_log.ends_at,
-                cast({{ date_plus("message_log.as_of_date", 1, "day") }}
-                as {{ dbt.type_timestamp() }})
-            )
+            and cast(message_log.as_of_date as {{ dbt.type_timestamp() }}) <= sent.sent_at
+            and message_log.ends_at >= sent.sent_at
 
 ),
 

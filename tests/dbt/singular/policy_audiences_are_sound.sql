@@ -23,7 +23,10 @@ faults as (
             when
                 audiences.condition_model is null
                 or audiences.condition_model not in (
-                    '{{ audience_conditions() | join("', '") }}'
+                    {% for condition in audience_conditions() %}
+                    '{{ condition }}',
+                    {% endfor %}
+                    ''
                 )
                 then 'its condition is not among those of macros/audiences.sql'
             when audiences.is_message is null then 'nobody says whether it is a message'

@@ -10,19 +10,31 @@ ranks as (
 
 ),
 
+classes as (
+
+    select 'promotional' as message_class
+    union all
+    select 'all' as message_class
+
+),
+
+lengths as (
+
+    select 24 as window_hours
+    union all
+    select 168 as window_hours
+    union all
+    select 720 as window_hours
+
+),
+
 windows as (
 
     select
-        message_class,
-        window_hours
-    from (select 'promotional' as message_class union all select 'all' as message_class) as classes
-    cross join (
-        select 24 as window_hours
-        union all
-        select 168 as window_hours
-        union all
-        select 720 as window_hours
-    ) as lengths
+        classes.message_class,
+        lengths.window_hours
+    from classes
+    cross join lengths
 
 ),
 
