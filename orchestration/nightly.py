@@ -33,6 +33,7 @@ STEPS = {
     "landing_checks": "Checking what landed",
     "dbt_models": "Building and testing the models",
     "lifetime_fits": "Fitting lifetime values",
+    "spend_breaks": "Finding the natural breaks of spend",
     "dbt_models_on_fits": "Building and testing what hangs on the fits",
     "gate_checks": "Checking the audience and the holdout",
     "holdout_log": "Logging the holdout draws",

@@ -5,9 +5,10 @@ A fit is one pure function from tables of models (and seeds of the policy) to ta
 them, `orchestration.assets.fits` makes an asset of each, staging takes their tables up again.
 """
 
+from orchestration.fits.breaks import BREAKS
 from orchestration.fits.fit import Fit, empty_tables, run
 from orchestration.fits.lifetime import LIFETIME
 
-ALL: tuple[Fit, ...] = (LIFETIME,)
+ALL: tuple[Fit, ...] = (LIFETIME, BREAKS)
 
 __all__ = ["ALL", "Fit", "empty_tables", "run"]

@@ -1,0 +1,32 @@
+with
+
+spend as (
+
+    select * from {{ ref("int_active_spend") }}
+
+),
+
+-- As many bins as the breaks need to be exact to a twentieth of a percent of the customers.
+binned as (
+
+    select
+        qualifying_spend,
+        cast(ln(cast(qualifying_spend as double)) as decimal(18, 8)) as log_spend,
+        ntile(2000) over (order by qualifying_spend asc, customer_id asc) as spend_bin
+    from spend
+
+),
+
+int_spend_bins as (
+
+    select
+        spend_bin,
+        count(*) as customers,
+        cast(min(qualifying_spend) as double) as lowest_spend,
+        {{ ratio("sum(log_spend)", "count(*)") }} as mean_log_spend
+    from binned
+    group by spend_bin
+
+)
+
+select * from int_spend_bins
