@@ -12,6 +12,12 @@ customer_days as (
 
 ),
 
+margin_days as (
+
+    select * from {{ ref("int_customer_margin_days") }}
+
+),
+
 states as (
 
     select * from {{ ref("int_tier_states") }}
@@ -37,7 +43,24 @@ amounts as (
         ) }} as base
     from customer_days
     cross join measures
-    where measures.kind in ('sum', 'ratio')
+    where measures.kind in ('sum', 'ratio') and measures.numerator <> 'margin'
+
+    union all
+
+    select
+        measures.measure_id,
+        measures.metric,
+        measures.qualification_period,
+        measures.window_length,
+        measures.window_unit,
+        measures.lowest_threshold,
+        margin_days.customer_id,
+        margin_days.booked_on as activity_date,
+        margin_days.margin as amount,
+        {{ money("null") }} as base
+    from margin_days
+    cross join measures
+    where measures.numerator = 'margin'
 
 ),
 

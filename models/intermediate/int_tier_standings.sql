@@ -52,7 +52,7 @@ int_tier_standings as (
         steps.grace_until,
         moves.step_on as tier_since,
         case when moves.held_rank < moves.earlier_rank then moves.earlier_rank end as lost_rank,
-        demotions.step_on as projected_demotion_on
+        case when steps.held_rank > 0 then demotions.step_on end as projected_demotion_on
     from steps
     left join moves
         on

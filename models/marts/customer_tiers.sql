@@ -18,10 +18,15 @@ targets as (
 
 ),
 
-metric_spans as (
+customer_days as (
 
-    select * from {{ ref("int_tier_metric_spans") }}
-    where metric = 'qualifying_spend'
+    select * from {{ ref("int_customer_days") }}
+
+),
+
+policy_versions as (
+
+    select * from {{ ref("policy_versions") }}
 
 ),
 
@@ -75,20 +80,28 @@ projected_spend as (
 
     select
         held.customer_id,
-        {{ money("greatest(thresholds.threshold - metric_spans.metric_value, 0)") }}
-            as spend_to_keep_tier
+        thresholds.threshold,
+        sum(
+            case
+                when
+                    {{ leaves_window_on(
+                        "policy_versions.qualification_period", "customer_days.activity_date"
+                    ) }} > held.projected_demotion_on
+                    then {{ spend_by_basis(
+                        "policy_versions.qualifying_spend_basis", "customer_days"
+                    ) }}
+                else 0
+            end
+        ) as qualifying_spend
     from held
     inner join thresholds
         on
             held.tier_rank = thresholds.tier_rank
             and held.projected_demotion_on >= thresholds.valid_from
             and held.projected_demotion_on < {{ lasts_until("thresholds.valid_to") }}
-    inner join metric_spans
-        on
-            held.customer_id = metric_spans.customer_id
-            and thresholds.policy_version = metric_spans.policy_version
-            and held.projected_demotion_on >= metric_spans.valid_from
-            and held.projected_demotion_on < {{ lasts_until("metric_spans.valid_to") }}
+    inner join policy_versions on thresholds.policy_version = policy_versions.policy_version
+    inner join customer_days on held.customer_id = customer_days.customer_id
+    group by held.customer_id, thresholds.threshold
 
 ),
 
@@ -130,7 +143,13 @@ customer_tiers as (
         ) as is_near_next,
         held.grace_until,
         held.projected_demotion_on,
-        projected_spend.spend_to_keep_tier,
+        -- greatest() passes nulls over: where no demotion is in sight the amount is null, not zero.
+        case
+            when projected_spend.threshold is not null
+                then {{ money(
+                    "greatest(projected_spend.threshold - projected_spend.qualifying_spend, 0)"
+                ) }}
+        end as spend_to_keep_tier,
         -- Which of the three messages is due: the notice of the day comes before the next warning.
         case
             when held.lost_rank is not null and held.tier_since = {{ as_of_date() }} then 0
