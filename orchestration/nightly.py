@@ -34,6 +34,7 @@ STEPS = {
     "dbt_models": "Building and testing the models",
     "lifetime_fits": "Fitting lifetime values",
     "spend_breaks": "Finding the natural breaks of spend",
+    "lookalike_fit": "Fitting look-alikes of VIPs",
     "dbt_models_on_fits": "Building and testing what hangs on the fits",
     "gate_checks": "Checking the audience and the holdout",
     "holdout_log": "Logging the holdout draws",

@@ -25,6 +25,13 @@ potential as (
 
 ),
 
+lookalikes as (
+
+    select * from {{ ref("vip_lookalikes") }}
+    where is_vip_lookalike
+
+),
+
 -- The higher the weight, the further up the list.
 listed as (
 
@@ -75,6 +82,18 @@ listed as (
     from segments
     inner join potential on segments.customer_id = potential.customer_id
     where segments.has_early_signals and segments.vip_since is null
+
+    union all
+
+    select
+        'vip_lookalike' as list_id,
+        segments.customer_id,
+        lookalikes.lookalike_score as weight,
+        'began as VIPs do: a chance of '
+        || cast(cast(100 * lookalikes.lookalike_score as int) as {{ dbt.type_string() }})
+        || ' in 100' as evidence
+    from segments
+    inner join lookalikes on segments.customer_id = lookalikes.customer_id
 
     union all
 

@@ -8,7 +8,8 @@ them, `orchestration.assets.fits` makes an asset of each, staging takes their ta
 from orchestration.fits.breaks import BREAKS
 from orchestration.fits.fit import Fit, empty_tables, run
 from orchestration.fits.lifetime import LIFETIME
+from orchestration.fits.lookalike import LOOKALIKE
 
-ALL: tuple[Fit, ...] = (LIFETIME, BREAKS)
+ALL: tuple[Fit, ...] = (LIFETIME, BREAKS, LOOKALIKE)
 
 __all__ = ["ALL", "Fit", "empty_tables", "run"]
