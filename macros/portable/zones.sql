@@ -33,3 +33,15 @@
 {% macro spark__local_to_utc(local_time, zone) -%}
     to_utc_timestamp({{ local_time }}, {{ zone }})
 {%- endmacro %}
+
+{% macro hours_between(earlier, later) -%}
+    {{ adapter.dispatch("hours_between")(earlier, later) }}
+{%- endmacro %}
+
+{% macro default__hours_between(earlier, later) -%}
+    (date_diff('second', {{ earlier }}, {{ later }}) / cast(3600 as double))
+{%- endmacro %}
+
+{% macro spark__hours_between(earlier, later) -%}
+    (cast(unix_timestamp({{ later }}) - unix_timestamp({{ earlier }}) as double) / 3600)
+{%- endmacro %}

@@ -18,6 +18,24 @@ sms_messages as (
 
 ),
 
+reply_verdicts as (
+
+    select * from {{ ref("int_reply_verdicts") }}
+
+),
+
+support_tickets as (
+
+    select * from {{ ref("stg_support_tickets") }}
+
+),
+
+ticket_categories as (
+
+    select * from {{ ref("stop_ticket_categories") }}
+
+),
+
 contacts as (
 
     select * from {{ ref("int_customer_contacts") }}
@@ -30,16 +48,38 @@ contact_phones as (
 
 ),
 
--- A text answered with a stop word names no purpose: it ends all of them.
-replies as (
+-- Said without a purpose, a stop ends all of them; a complaint to the carrier is one.
+stops as (
 
     select
-        sms_events.sms_event_id,
+        'sms_events/' || sms_events.sms_event_id as word_id,
         coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id,
-        sms_events.occurred_at
+        sms_events.occurred_at,
+        case sms_events.event_type when 'complaint' then 'complaint' else 'sms_reply' end as source
     from sms_events
     left join sms_messages on sms_events.message_id = sms_messages.message_id
-    where sms_events.event_type = 'opt_out'
+    where sms_events.event_type in ('opt_out', 'complaint')
+
+    union all
+
+    select
+        'sms_events/' || sms_event_id as word_id,
+        customer_id,
+        occurred_at,
+        case verdict when 'refusal' then 'sms_refusal' else 'sms_reply' end as source
+    from reply_verdicts
+    where verdict in ('stop', 'refusal')
+
+    union all
+
+    select
+        'support_tickets/' || support_tickets.ticket_id as word_id,
+        support_tickets.customer_id,
+        support_tickets.opened_at as occurred_at,
+        'support_ticket' as source
+    from support_tickets
+    inner join ticket_categories
+        on {{ plain_words("support_tickets.category") }} = ticket_categories.ticket_category
 
 ),
 
@@ -55,6 +95,7 @@ purposes as (
 by_phone as (
 
     select
+        'consent_events/' || consent_events.consent_event_id as word_id,
         contact_phones.contact_id,
         consent_events.purpose,
         consent_events.action,
@@ -70,6 +111,7 @@ by_phone as (
 by_customer as (
 
     select
+        'consent_events/' || consent_events.consent_event_id as word_id,
         contacts.contact_id,
         consent_events.purpose,
         consent_events.action,
@@ -82,17 +124,18 @@ by_customer as (
 
 ),
 
-by_reply as (
+by_stop as (
 
     select
+        stops.word_id,
         contacts.contact_id,
         purposes.purpose,
         'opt_out' as action,
-        replies.occurred_at,
-        'sms_reply' as source,
+        stops.occurred_at,
+        stops.source,
         cast(null as {{ dbt.type_string() }}) as proof
-    from replies
-    inner join contacts on replies.customer_id = contacts.customer_id
+    from stops
+    inner join contacts on stops.customer_id = contacts.customer_id
     cross join purposes
 
 ),
@@ -100,10 +143,10 @@ by_reply as (
 int_consent_events_by_contact as (
 
     select * from by_phone
-    union all
+    union
     select * from by_customer
-    union all
-    select * from by_reply
+    union
+    select * from by_stop
 
 )
 

@@ -18,6 +18,39 @@ contact_phones as (
 
 ),
 
+sms_events as (
+
+    select * from {{ ref("stg_sms_events") }}
+
+),
+
+lost_messages as (
+
+    select
+        message_id,
+        customer_id
+    from rejects
+    where table_name = 'sms_messages' and message_id is not null
+
+),
+
+-- What may be an answer of stop to a text that could not be read is somebody's all the same.
+answered as (
+
+    select message_id
+    from sms_events
+    where
+        event_type in ('opt_out', 'complaint')
+        or (event_type = 'reply' and reply_text is not null)
+
+    union
+
+    select message_id
+    from rejects
+    where table_name = 'sms_events'
+
+),
+
 lost_rows as (
 
     select
@@ -25,6 +58,14 @@ lost_rows as (
         phone_e164
     from rejects
     where table_name in ('consent_events', 'sms_events', 'suppressions')
+
+    union all
+
+    select
+        lost_messages.customer_id,
+        cast(null as {{ dbt.type_string() }}) as phone_e164
+    from lost_messages
+    inner join answered on lost_messages.message_id = answered.message_id
 
 ),
 

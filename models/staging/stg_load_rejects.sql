@@ -11,6 +11,7 @@ stg_load_rejects as (
     select
         -- ids
         customer_id,
+        trim({{ json_text("row_data", "message_id") }}) as message_id,
         -- text
         table_name,
         file_name,

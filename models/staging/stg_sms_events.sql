@@ -15,6 +15,7 @@ stg_sms_events as (
         customer_id,
         -- text
         event_type,
+        reply_text,
         -- times
         occurred_at
     from source

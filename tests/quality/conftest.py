@@ -23,7 +23,12 @@ create schema if not exists vip_sms.marts;
 create table vip_sms.marts.customer_tiers (customer_id varchar, tier varchar, tier_rank integer);
 create table vip_sms.marts.customer_value (customer_id varchar, orders_12m bigint);
 create table vip_sms.marts.customer_consent (
-    customer_id varchar, contact_id varchar, purpose varchar, is_opted_in boolean, state varchar
+    customer_id varchar, contact_id varchar, purpose varchar, is_opted_in boolean, state varchar,
+    has_proof boolean
+);
+create table vip_sms.marts.opt_outs (
+    contact_id varchar, opted_out_at timestamp, source varchar, last_text_at timestamp,
+    texts_after bigint, hours_to_last_text double, deadline_hours double, heeding varchar
 );
 create table vip_sms.marts.holdout_assignments (
     experiment_id varchar, contact_id varchar, customer_id varchar, arm varchar, bucket double,
@@ -37,9 +42,19 @@ create table activation.sync_vip_audience (
 create table activation.sync_vip_holdout (
     experiment_id varchar, customer_id varchar, contact_id varchar, arm varchar
 );
+create schema reference;
+create table reference.sms_stop_words as from (
+    values ('STOP', true, true), ('END', true, false), ('NO MORE', false, true)
+) as t(stop_word, is_stop_alone, is_refusal_within);
+create table reference.stop_ticket_categories as select 'OPT OUT' as ticket_category;
+create table reference.sms_rules as
+    select 'US' as region_code, 'us_tcpa' as rule_id, 'primary' as confidence, 'law' as source,
+        cast(null as date) as effective_from, cast(null as date) as effective_to;
+create table reference.public_holidays as select date '2027-12-25' as holiday_on;
 create schema policy;
-create table policy.policy_parameters as
-    select 'max_customers_per_phone' as parameter, 5.0 as value;
+create table policy.policy_parameters as from (
+    values ('max_customers_per_phone', 5.0), ('opt_out_watch_days', 7.0)
+) as t(parameter, value);
 create table policy.audiences as
     select 'vip' as audience_id, 1 as tier_floor_rank, 'promotional' as message_class;
 create table policy.tier_rules as from (
@@ -85,7 +100,7 @@ insert into vip_sms.marts.customer_tiers
     from people;
 insert into vip_sms.marts.customer_value select customer_id, 1 from people;
 insert into vip_sms.marts.customer_consent
-    select customer_id, customer_id, 'marketing', true, 'opted_in' from people;
+    select customer_id, customer_id, 'marketing', true, 'opted_in', true from people;
 insert into vip_sms.marts.holdout_assignments
     select 'global', customer_id, customer_id, if(i <= 30, 'holdout', 'treatment'), 0.5,
         date '2026-07-01'

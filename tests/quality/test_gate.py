@@ -30,6 +30,25 @@ SUPPRESSION = (
     "insert into raw.suppressions by name select 's' as suppression_id, {who}, 'fraud' as reason,"
     " timestamp '{since}' as from_at, timestamp '{until}' as until_at"
 )
+SAID = (
+    "insert into raw.sms_events by name select 's' as sms_event_id, 'c0100' as customer_id,"
+    " '{event_type}' as event_type, {text} as reply_text,"
+    " timestamp '2026-06-30 23:59:59' as occurred_at"
+)
+TICKET = (
+    "insert into raw.support_tickets by name select 't' as ticket_id, 'c0100' as customer_id,"
+    " '{category}' as category, timestamp '2026-06-30 23:59:59' as opened_at"
+)
+LOST_TEXT = (
+    "insert into raw.rejects by name select 'sms_messages' as table_name, 7 as row_number,"
+    " 'c0100' as customer_id, '{{\"message_id\": \"m1\"}}' as row_data;"
+    "insert into raw.sms_events by name select 's' as sms_event_id, 'm1' as message_id,"
+    " '{event_type}' as event_type, timestamp '2026-06-30 23:59:59' as occurred_at"
+)
+OPT_OUT = (
+    "insert into vip_sms.marts.opt_outs by name select 'c0100' as contact_id, '{heeding}' as"
+    " heeding, timestamp '{last}' as last_text_at, 400.0 as hours_to_last_text"
+)
 REJECT = "insert into raw.rejects by name select '{}' as table_name, 7 as row_number, {}"
 LOG = (
     "insert into raw.holdout_log values ('global', '{}', '{}', 'holdout', 0.01, date '2026-01-01')"
@@ -113,6 +132,13 @@ def test_a_sound_brand_passes(brand, failed):
             "no_member_has_opted_out",
         ),
         (REPLY.format(who=C0100), "no_member_has_opted_out"),
+        (SAID.format(event_type="complaint", text="null"), "no_member_has_opted_out"),
+        (SAID.format(event_type="reply", text="'Stop!'"), "no_member_has_opted_out"),
+        (SAID.format(event_type="reply", text="'Please stop it'"), "no_member_has_opted_out"),
+        (SAID.format(event_type="reply", text="'no móre, thanks'"), "no_member_has_opted_out"),
+        (TICKET.format(category="opt-out"), "no_member_has_opted_out"),
+        (LOST_TEXT.format(event_type="opt_out"), "no_member_has_an_unreadable_stop"),
+        (LOST_TEXT.format(event_type="complaint"), "no_member_has_an_unreadable_stop"),
         (
             REPLY.format(who="'m' as message_id") + ";insert into raw.sms_messages by name"
             " select 'm' as message_id, 'c0100' as customer_id",
@@ -223,6 +249,40 @@ def test_each_fault_stops_the_night(brand, fault, check):
 
 
 @pytest.mark.parametrize(
+    ("fault", "check", "stops"),
+    [
+        (
+            OPT_OUT.format(heeding="past_deadline", last="2026-06-24"),
+            "stops_are_heeded_by_the_deadline",
+            True,
+        ),
+        (OPT_OUT.format(heeding="late", last="2026-06-24"), "stops_are_heeded_within_a_day", False),
+        (
+            "update reference.sms_rules set confidence = 'unverified'",
+            "rules_are_verified",
+            False,
+        ),
+        (
+            "update reference.public_holidays set holiday_on = date '2026-08-29'",
+            "holidays_are_known",
+            True,
+        ),
+        (
+            "update vip_sms.marts.customer_consent set has_proof = false",
+            "consent_has_proof",
+            False,
+        ),
+    ],
+)
+def test_law_that_is_late_or_unsure_is_told(brand, fault, check, stops):
+    brand.sql(fault)
+    result = brand.check(check)
+    assert not result.passed
+    assert result.stops == stops
+    assert result.unexpected_rows
+
+
+@pytest.mark.parametrize(
     "harmless",
     [
         # a stop, and a later yes
@@ -235,6 +295,11 @@ def test_each_fault_stops_the_night(brand, fault, check):
         SUPPRESSION.format(who=C0100, since="2026-06-01", until="2026-07-01"),
         SUPPRESSION.format(who=C0100, since="2026-07-01", until="2026-07-02"),
         REJECT.format("orders", C0100),
+        # words that are no stop, a text that was clicked, a ticket about something else
+        SAID.format(event_type="reply", text="'When does it end?'"),
+        LOST_TEXT.format(event_type="click") + ";" + TICKET.format(category="delivery"),
+        # texted after a stop, but more than a week ago
+        OPT_OUT.format(heeding="past_deadline", last="2026-06-23"),
         LOG.format("c0001", "c0001"),
         # an assignment of a later night, when this one is built again
         LOG.format("c0100", "c0100").replace("2026-01-01", "2026-07-02"),

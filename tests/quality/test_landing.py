@@ -146,6 +146,15 @@ STOPS = {
     "loaded reply": "insert into raw.sms_events by name select 's' as sms_event_id,"
     " 'opt_out' as event_type, 'm' as message_id, timestamp '2026-01-01' as occurred_at",
 }
+STOPS["loaded complaint"] = STOPS["loaded reply"].replace("opt_out", "complaint")
+STOPS["loaded words"] = (
+    STOPS["loaded reply"].replace("opt_out", "reply") + ", 'please STOP.' as reply_text"
+)
+LOST_TEXT = (
+    "; insert into raw.rejects by name select 'sms_messages' as table_name, 'a.csv' as file_name,"
+    " 4 as row_number, 'unparsable' as reason, '{\"message_id\": \"m\"}' as row_data,"
+    " 'c0001' as customer_id"
+)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,8 @@ STOPS = {
         STOPS["rejected"].format("consent_events") + ', \'["e1", "opt_in"]\' as row_data',
         STOPS["rejected"].format("consent_events") + ", 'opt_in, torn' as row_data",
         *(query for name, query in STOPS.items() if name != "rejected"),
+        STOPS["loaded reply"] + LOST_TEXT.replace("'c0001'", "null"),
+        STOPS["loaded reply"].replace("'m'", "'other'") + LOST_TEXT,
     ],
 )
 def test_a_stop_that_names_nobody_blocks(brand, fault):
@@ -181,6 +192,12 @@ def test_a_stop_that_names_nobody_blocks(brand, fault):
         STOPS["loaded reply"].replace("opt_out", "click"),
         STOPS["loaded reply"] + "; insert into raw.sms_messages by name"
         " select 'm' as message_id, 'c0001' as customer_id",
+        STOPS["loaded words"].replace("please STOP.", "nonstop fun"),
+        # whoever the rejected text was for is in doubt instead
+        STOPS["loaded reply"] + LOST_TEXT,
+        STOPS["rejected"].format("sms_events")
+        + ', \'{"message_id": "m"}\' as row_data'
+        + LOST_TEXT,
     ],
 )
 def test_a_stop_that_names_someone_or_could_be_nobodys_does_not(brand, harmless):

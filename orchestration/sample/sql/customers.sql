@@ -316,8 +316,10 @@ select
             then after(getvariable('as_of'), 120 + roll(leaving.consent_throw, 2) * 100000)
     end as back_in_at,
     phone.e164,
-    -- The one person of a number whom the brand writes to.
+    -- The one person of a number whom the brand writes to; nobody where another of them says stop.
     phone.e164 is not null and leaving.n = leaving.phone_owner and not leaving.is_wide
+        and count(leaving.opt_out_at) filter (leaving.n <> leaving.phone_owner)
+            over (partition by leaving.phone_owner) = 0
         as can_be_texted,
     case
         when

@@ -40,6 +40,12 @@ where returns.returned_at < getvariable('as_of');
 insert into said
 select customer_id, phone, coalesce(purpose, 'marketing'), action, occurred_at from consent_events;
 
+-- A complaint is a stop, and so is a ticket or a reply that says so: the sample's replies all come
+-- with a consent event.
+insert into said
+select customer_id, null, 'marketing', 'opt_out', occurred_at from sms_events
+where event_type = 'complaint';
+
 insert into arm select campaign_id, n, is_holdout from invited where kind_number = 1;
 
 insert into caused_value select campaign_id, amount from valued where kind = 'caused';

@@ -156,17 +156,20 @@ answers as (
     union all
     select n, 'complaint', suppressed_at from who
     where suppressed_at is not null and suppression_reason = 'complaint'
+    union all
+    select n, 'reply', opt_out_at from who
+    where opt_out_at is not null
 
 ),
 
--- Stops and complaints answer the last text before them. Each stop is a consent event too, each
--- complaint a suppression, at the same moment.
+-- Stops and complaints answer the last text before them. Each stop is a consent event and a reply
+-- with the words too, each complaint a suppression, at the same moment.
 answered as (
 
     select
         answers.n,
         0 as k,
-        case answers.event_type when 'opt_out' then 7 else 8 end as l,
+        case answers.event_type when 'opt_out' then 7 when 'complaint' then 8 else 9 end as l,
         arg_max(name_of('M', texts.n) || '-' || texts.letter || texts.k, texts.sent_at)
             as message_id,
         answers.event_type,
@@ -183,11 +186,17 @@ select
     n,
     k,
     l,
-    'X' || message_id[2:] || '-' || event_type as sms_event_id,
+    'X' || message_id[2:] || '-' || if(l = 9, 'answer', event_type) as sms_event_id,
     message_id,
     name_of('C', n) as customer_id,
     event_type,
-    occurred_at
+    occurred_at,
+    case
+        when l = 9
+            then ['STOP', 'Stop.', 'please stop texting me', 'No more of these, thanks'][1 + n % 4]
+        when event_type = 'reply'
+            then ['Thank you!', 'Do you have it in blue?', 'ok', 'When does it end?'][1 + n % 4]
+    end as reply_text
 from (
     select * from reactions
     where event_type is not null
