@@ -24,6 +24,12 @@ customers as (
 
 ),
 
+feeds as (
+
+    select * from {{ ref("int_feeds_known") }}
+
+),
+
 -- What a unit usually costs; articles of no known category are a category of their own.
 usual_prices as (
 
@@ -74,7 +80,7 @@ int_segment_evidence as (
         coalesce(orders.orders, 0) as orders,
         sums.net_revenue,
         {{ ratio("sums.net_revenue", "means.mean_net_revenue") }} as relative_spend,
-        sums.discounted_share,
+        case when feeds.has_discounts then sums.discounted_share end as discounted_share,
         sums.price_index,
         case when sums.launch_known_lines > 0 then sums.trend_lines end as trend_lines,
         {{ ratio("sums.trend_lines", "sums.launch_known_lines") }} as trend_line_share,
@@ -88,6 +94,7 @@ int_segment_evidence as (
         favourites.top_brand_lift
     from sums
     cross join means
+    cross join feeds
     left join orders on sums.customer_id = orders.customer_id
     left join favourites on sums.customer_id = favourites.customer_id
 
