@@ -4,9 +4,30 @@
         "int_audience_vip",
         "int_audience_welcome",
         "int_audience_tier_upgrade",
+        "int_audience_halfway",
         "int_audience_near_threshold",
         "int_audience_demotion_warning",
+        "int_audience_demoted_return",
+        "int_audience_replenishment",
+        "int_audience_back_in_stock",
+        "int_audience_win_back",
+        "int_audience_renewal_rescue",
+        "int_audience_renewal_window",
         "int_audience_service_recovery",
+        "int_audience_fixed_it",
+        "int_audience_delay_notice",
+        "int_audience_early_access",
+        "int_audience_private_sale",
+        "int_audience_event_invitation",
+        "int_audience_milestone_purchase",
+        "int_audience_cart",
+        "int_audience_birthday",
+        "int_audience_anniversary",
+        "int_audience_benefit_reminder",
+        "int_audience_new_arrival",
+        "int_audience_price_drop",
+        "int_audience_referral_ask",
+        "int_audience_care",
     ]) }}
 {%- endmacro %}
 
@@ -35,8 +56,12 @@
     {%- endfor %}
 {%- endmacro %}
 
+{% macro moment_of(date_column) -%}
+    cast({{ date_column }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
 {% macro as_of_moment() -%}
-    cast({{ as_of_date() }} as {{ dbt.type_timestamp() }})
+    {{ moment_of(as_of_date()) }}
 {%- endmacro %}
 
 {% macro union_of_conditions() -%}
@@ -54,4 +79,12 @@
     union all
 {% endif %}
     {%- endfor %}
+{%- endmacro %}
+
+{% macro days_after(column, parameter_name) -%}
+    {{ moment_of(date_plus("cast(" ~ column ~ " as date)", parameter(parameter_name), "day")) }}
+{%- endmacro %}
+
+{% macro days_ago(parameter_name) -%}
+    {{ moment_of(date_plus(as_of_date(), "-" ~ parameter(parameter_name), "day")) }}
 {%- endmacro %}

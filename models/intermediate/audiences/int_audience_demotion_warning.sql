@@ -6,59 +6,20 @@ tiers as (
 
 ),
 
-changes as (
-
-    select * from {{ ref("tier_history") }}
-
-),
-
-staged as (
+-- On the day itself the tier is gone: what is told is how to have it back.
+due as (
 
     select
         customer_id,
-        projected_demotion_on as due_on,
-        spend_to_keep_tier as amount,
+        demotion_warning_days,
         case
-            when projected_demotion_on <= {{ date_plus(
-                as_of_date(), parameter("demotion_second_warning_days"), "day"
-            ) }} then {{ parameter("demotion_second_warning_days") }}
-            else {{ parameter("demotion_first_warning_days") }}
-        end as days_before
+            when demotion_warning_days = 0 then {{ as_of_date() }} else projected_demotion_on
+        end as due_on,
+        case
+            when demotion_warning_days = 0 then spend_to_earn_back else spend_to_keep_tier
+        end as amount
     from tiers
-    where
-        projected_demotion_on > {{ as_of_date() }}
-        and projected_demotion_on <= {{ date_plus(
-            as_of_date(), parameter("demotion_first_warning_days"), "day"
-        ) }}
-
-    union all
-
-    -- On the day itself the tier is gone: what is told is how to have it back.
-    select
-        changes.customer_id,
-        changes.valid_from as due_on,
-        tiers.spend_to_next_tier as amount,
-        0 as days_before
-    from changes
-    inner join tiers on changes.customer_id = tiers.customer_id
-    where
-        changes.change_reason = 'demoted'
-        and changes.valid_to is null
-        and changes.valid_from > {{ date_plus(
-            as_of_date(), "-" ~ parameter("tier_news_days"), "day"
-        ) }}
-
-),
-
-ranked as (
-
-    select
-        customer_id,
-        due_on,
-        amount,
-        days_before,
-        row_number() over (partition by customer_id order by days_before, due_on) as place
-    from staged
+    where demotion_warning_days is not null
 
 ),
 
@@ -67,18 +28,11 @@ int_audience_demotion_warning as (
     select
         customer_id,
         cast(due_on as {{ dbt.type_string() }})
-        || '/' || cast(cast(days_before as {{ dbt.type_int() }}) as {{ dbt.type_string() }})
-            as subject_id,
+        || '/' || cast(demotion_warning_days as {{ dbt.type_string() }}) as subject_id,
         {{ as_of_moment() }} as occurred_at,
-        cast(
-            case
-                when days_before > 0 then due_on
-                else {{ date_plus("due_on", parameter("tier_news_days"), "day") }}
-            end as {{ dbt.type_timestamp() }}
-        ) as expires_at,
-        {{ merge_fields(amount="amount", quantity="days_before", due_on="due_on") }}
-    from ranked
-    where place = 1
+        {{ days_after("due_on", "tier_news_days") }} as expires_at,
+        {{ merge_fields(amount="amount", quantity="demotion_warning_days", due_on="due_on") }}
+    from due
 
 )
 

@@ -16,9 +16,7 @@ int_audience_near_threshold as (
         {{ merge_fields(amount="spend_to_next_tier") }}
     from tiers
     where
-        next_tier is not null
-        and progress_to_next_tier >= {{ parameter("near_threshold_share") }}
-        and spend_to_next_tier > 0
+        is_near_next
         -- Who is about to lose a tier hears what keeps it, not what the next one takes.
         and projected_demotion_on is null
 

@@ -12,15 +12,10 @@ int_audience_service_recovery as (
         customer_id,
         incident_id as subject_id,
         opened_at as occurred_at,
-        cast(
-            {{ date_plus("cast(opened_at as date)", parameter("recovery_days"), "day") }}
-            as {{ dbt.type_timestamp() }}
-        ) as expires_at,
+        {{ days_after("opened_at", "recovery_days") }} as expires_at,
         {{ merge_fields() }}
     from incidents
-    where
-        resolved_at is null
-        and incident_type <> 'delay'
+    where resolved_at is null and incident_type <> 'delay'
 
 )
 
