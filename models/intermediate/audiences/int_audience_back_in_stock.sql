@@ -85,7 +85,7 @@ int_audience_back_in_stock as (
         on
             asked.customer_id = bought.customer_id
             and asked.product_id = bought.product_id
-            and bought.bought_at >= asked.asked_at
+            and asked.asked_at <= bought.bought_at
     where
         stock.recency = 1
         -- The last word on the shelf counts: what is gone again is not offered.
