@@ -281,6 +281,30 @@ def explain(
         terminal.print_explanation(told)
 
 
+@app.command()
+def simulate(
+    policy_dir: Annotated[Path, typer.Argument(help="Folder of a draft: its policy files.")],
+    moves: Annotated[
+        Path | None, typer.Option(help="Write who moves to this file: ids and tiers.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who would move, and what it would cost, before a policy is approved."""
+    settings = _settings(home=home)
+    from orchestration.simulate import simulate as replay
+
+    with _readable(settings), _Steps(quiet=as_json) as steps:
+        steps.begin("Replaying the history under the draft")
+        made = replay(settings, policy_dir, moves, steps.detail)
+    if as_json:
+        _print_json(made.as_dict())
+    else:
+        from orchestration import terminal
+
+        terminal.print_simulation(made, moves)
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home() -> None:
     """Make the folder of Dagster's history ready and print it, for DAGSTER_HOME."""

@@ -32,6 +32,7 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             delivery.exports,
             delivery.push_outbox,
             governance.policy_audit,
+            governance.policy_simulation,
         ],
         asset_checks=[checks.landing_checks, checks.gate_checks],
         jobs=[nightly_job, audit_job],

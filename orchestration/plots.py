@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import date
 
 from orchestration.summary import Tier
 
@@ -16,6 +17,36 @@ def tiers_markdown(tiers: Sequence[Tier]) -> str:
         return "no tiers"
     image = base64.b64encode(tiers_svg(tiers).encode()).decode()
     return f"![customers by tier](data:image/svg+xml;base64,{image})"
+
+
+def shares_markdown(history: Sequence[tuple[date, str, float]]) -> str:
+    """Return markdown with one line a policy: month end, policy, share of active customers."""
+    if not history:
+        return "no months"
+    image = base64.b64encode(shares_svg(history).encode()).decode()
+    return f"![VIPs as a share of active customers](data:image/svg+xml;base64,{image})"
+
+
+def shares_svg(history: Sequence[tuple[date, str, float]]) -> str:
+    """Return an SVG with the share of each policy over time."""
+    import altair as alt
+    import vl_convert
+
+    rows = [
+        {"month": day.isoformat(), "policy": policy, "share": share}
+        for day, policy, share in history
+    ]
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line()
+        .encode(
+            x=alt.X("month:T", title=None),
+            y=alt.Y("share:Q", title=None, axis=alt.Axis(format="%")),
+            color=alt.Color("policy:N", title=None),
+        )
+        .properties(width=_WIDTH, height=_ROW_HEIGHT * 6)
+    )
+    return vl_convert.vegalite_to_svg(chart.configure_view(stroke=None).to_dict())
 
 
 def tiers_svg(tiers: Sequence[Tier]) -> str:

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     ledger_key: SecretStr | None = Field(
         None, description="Secret of the hashes in the ledger; unset: a private file of the home."
     )
+    policy_draft: Path | None = Field(
+        None, description="Folder of a policy draft that the asset policy_simulation replays."
+    )
     alert_webhook_url: str | None = Field(
         None, repr=False, description="Where a failed run is posted; unset: the log."
     )

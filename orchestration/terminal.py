@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestration.nightly import Outcome
     from orchestration.quality import CheckResult
     from orchestration.settings import Settings
+    from orchestration.simulate import Simulation
     from orchestration.summary import Summary
     from orchestration.sync import Plan, Pushed
     from orchestration.sync.doctor import Examined
@@ -283,6 +284,55 @@ def print_check(
         f"{report.rows_loaded:,} loaded, {report.rows_rejected:,} rejected, "
         f"{report.exact_duplicates:,} exact duplicates"
     )
+
+
+def print_simulation(made: Simulation, moves: Path | None = None) -> None:
+    """A draft of the policy beside the one in force: shares, money, who moves, what to mind."""
+    console = _console()
+    console.print(
+        f"\n[bold]Policy {made.draft_version} beside {made.policy_version}, "
+        f"night of {made.as_of_date}[/bold]"
+    )
+    if made.is_replayed_from_the_start:
+        console.print("[dim]it is to begin later, and is replayed as if it had always ruled[/dim]")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("policy", "tier"):
+        table.add_column(name)
+    for name in ("members", "of active", "margin 12m", "benefits used once", "discount at most"):
+        table.add_column(name, justify="right")
+    for policy, tiers in (("now", made.now), ("draft", made.draft)):
+        for tier in tiers:
+            table.add_row(
+                policy,
+                tier.tier,
+                f"{tier.members:,}",
+                f"{tier.share_of_active:.1%}",
+                f"{tier.margin_12m:,.0f}",
+                f"{tier.benefit_cost:,.0f}",
+                f"{tier.discount_at_most:,.0f}",
+            )
+        total = sum(tier.members for tier in tiers)
+        share = sum(tier.share_of_active for tier in tiers)
+        table.add_row(policy, "[bold]all[/bold]", f"[bold]{total:,}[/bold]", f"{share:.1%}")
+    console.print(table)
+
+    names = ["none", *dict.fromkeys(tier.tier for tier in made.draft)]
+    rows = ["none", *dict.fromkeys(tier.tier for tier in made.now)]
+    counts = {(was, becomes): customers for was, becomes, customers in made.moves}
+    matrix = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
+    matrix.add_column("from / to")
+    for name in names:
+        matrix.add_column(name, justify="right")
+    for was in rows:
+        cells = [counts.get((was, becomes), 0) for becomes in names]
+        matrix.add_row(was, *(f"{cell:,}" if cell else "[dim]·[/dim]" for cell in cells))
+    console.print()
+    console.print(matrix)
+    console.print(f"\n{made.joiners:,} would join, {made.leavers:,} would leave")
+    for warning in made.warnings:
+        console.print(f"[yellow]![/yellow] {warning}")
+    if moves:
+        console.print(f"[dim]who moves: {_short(moves)}[/dim]")
 
 
 def _console() -> Console:

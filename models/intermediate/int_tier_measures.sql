@@ -66,8 +66,12 @@ int_tier_measures as (
         tier_metrics.window_unit,
         policy_versions.qualifying_spend_basis,
         policy_versions.qualification_period,
-        {{ money("case when tier_metrics.kind = 'sum' then min(uses.lowest) else 0 end") }}
-            as lowest_threshold
+        -- What customer_value does not tell is measured for everybody: progress is read from here.
+        {{ money(
+            "case when tier_metrics.kind = 'sum'"
+            ~ " and uses.metric not in ('orders_in_period', 'projected_margin_12m')"
+            ~ " then min(uses.lowest) else 0 end"
+        ) }} as lowest_threshold
     from uses
     inner join policy_versions on uses.policy_version = policy_versions.policy_version
     inner join tier_metrics on uses.metric = tier_metrics.metric

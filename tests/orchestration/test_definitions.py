@@ -117,7 +117,7 @@ def test_one_job_runs_all_of_it_by_night(graph) -> None:
     from orchestration.definitions import defs
 
     job = defs.resolve_job_def("nightly_job")
-    beside = {key("policy_audit")}
+    beside = {key("policy_audit"), key("policy_simulation")}
     assert set(job.asset_layer.executable_asset_keys) == graph.materializable_asset_keys - beside
     assert job.executor_def.name == "in_process"
     assert "2010-12-10" in job.partitions_def.get_partition_keys()

@@ -33,6 +33,7 @@ METRICS: dict[str, tuple[str, str | None, int | None, str]] = {
     "net_revenue_lifetime": ("net_revenue", None, None, "lifetime"),
     "refund_amount_12m": ("refund_amount", None, 12, "month"),
     "average_order_value_12m": ("order_revenue", "orders", 12, "month"),
+    "projected_margin_12m": ("margin", None, 12, "month"),
     "return_rate_12m": ("refund_amount", "order_revenue", 12, "month"),
     "discount_share_12m": ("discount_amount", "gross_revenue", 12, "month"),
 }
@@ -155,6 +156,7 @@ class Movement:
             "order_revenue": self.revenue,
             "net_revenue": self.revenue - self.refund,
             "refund_amount": self.refund,
+            "margin": (self.revenue - self.refund) * 2 // 5,
             "discount_amount": self.gross - self.revenue,
         }[component]
 

@@ -35,6 +35,7 @@ from reference import (
     add_months,
 )
 
+from orchestration.policy import find_problems, read_policy
 from orchestration.settings import PROJECT_DIR, Settings
 
 pytestmark = pytest.mark.xdist_group("tiers")
@@ -46,6 +47,7 @@ LONG_AGO = date(2000, 1, 1)
 CUSTOMERS = 20
 QUICK, ALL = 6, 100
 """Brands of twenty customers in the quick loop, and in all: 2,000 cases."""
+EXAMPLES = PROJECT_DIR / "examples" / "policies"
 TARGETS = ("tier_history", "customer_tiers")
 GIVEN = {
     "int_customer_days": "customer_id varchar, activity_date date, orders hugeint, "
@@ -174,6 +176,7 @@ FIXED = {
     "discount_share_12m": [0.05, 0.2],
     "return_rate_12m": [0.1, 0.5],
     "refund_amount_12m": [100, 500],
+    "projected_margin_12m": [200, 900],
 }
 SHARES = [Decimal("0.05"), Decimal("0.1"), Decimal("0.15"), Decimal("0.34"), Decimal("0.5")]
 CADENCES = ["weekly", "monthly", "quarterly", "yearly", "every_10_months", "every_2_months"]
@@ -303,12 +306,14 @@ def fill(
             for rule in conditions
         ],
     )
-    days, customers, orders, costed, suppressions = [], [], [], [], []
+    days, margins, customers, orders, costed, suppressions = [], [], [], [], [], []
     for who, customer in world.customers.items():
         customers.append({"customer_id": who, "is_test": customer.is_test, "phone_e164": None})
         of_day: dict[date, Counter[str]] = {}
         for movement in customer.movements:
             if movement.day < world.as_of:
+                margin = amount(movement.part("margin", ""))
+                margins.append({"customer_id": who, "booked_on": movement.day, "margin": margin})
                 of_day.setdefault(movement.day, Counter()).update(
                     orders=movement.orders,
                     gross_revenue=movement.gross,
@@ -334,6 +339,7 @@ def fill(
                 orders.append({"order_id": order, "due_at": began, "paid_at": paid})
                 costed.append({"order_id": order, "customer_id": who, "net_revenue": amount(units)})
     load("memory.intermediate.int_customer_days", days)
+    load("memory.intermediate.int_customer_margin_days", margins)
     load("memory.staging.stg_customers", customers)
     load("memory.staging.stg_orders", orders)
     load("memory.staging.stg_suppressions", suppressions)
@@ -346,7 +352,7 @@ def value_of_night(world: World, who: str) -> dict[str, Any]:
     version = world.ruling[world.index(world.as_of)]
     row: dict[str, Any] = {"customer_id": who}
     for metric in METRICS:
-        if metric == "orders_in_period":
+        if metric in ("orders_in_period", "projected_margin_12m"):
             continue
         units = world.value(who, metric, version, world.as_of)
         if units == NOTHING:
@@ -363,12 +369,18 @@ def value_of_night(world: World, who: str) -> dict[str, Any]:
 MONEY = {"qualifying_spend", "spend_to_next_tier", "spend_to_keep_tier", "spend_to_earn_back"}
 
 
-def compare(statements: list[str], seed: int) -> Counter[str]:
-    """Build one brand both ways; fail at the first customer who differs; tell what was met."""
+def compare(
+    statements: list[str], seed: int, versions: list[Version] | None = None
+) -> Counter[str]:
+    """Build one brand both ways; fail at the first customer who differs; tell what was met.
+
+    The policy is a random one where none is given.
+    """
     rng = random.Random(seed)
     customers = {f"c{number:02d}": some_customer(rng) for number in range(CUSTOMERS)}
     as_of = rng.choice([some_day(rng), date(2025, 7, 1), date(2025, 1, 1), date(2024, 2, 29)])
-    world = World(customers, some_policy(rng), as_of, FIRST_DAY, add_months(LAST_DAY, 40))
+    versions = versions or some_policy(rng)
+    world = World(customers, versions, as_of, FIRST_DAY, add_months(LAST_DAY, 40))
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         for statement in statements:
             if statement == "-- filled here":
@@ -402,6 +414,49 @@ def compare(statements: list[str], seed: int) -> Counter[str]:
         met["to keep"] += bool(standing["spend_to_keep_tier"])
         met["customers"] += 1
     return met
+
+
+def read_version(folder: Path) -> Version:
+    """The one version of a ready-made policy."""
+    read = read_policy(folder)
+    (version,) = read.versions
+    tiers: dict[str, list[Rule]] = {}
+    for row in sorted(read.rules, key=lambda row: row["tier_rank"]):
+        units = Decimal(row["threshold"])
+        tiers.setdefault(row["tier"], []).append(
+            Rule(
+                row["metric"],
+                0 if row["rule"] == "top_share" else int(units * UNIT),
+                units if row["rule"] == "top_share" else None,
+                int(row["weight"] or 1),
+            )
+        )
+    exclusions: dict[str, list[Rule]] = {}
+    for row in read.exclusions:
+        rule = Rule(row["metric"], int(Decimal(row["threshold"]) * UNIT))
+        exclusions.setdefault(row["exclusion_id"], []).append(rule)
+    return Version(
+        date.fromisoformat(version["effective_from"]),
+        None,
+        int(version["grace_months"]),
+        version["demotion_cadence"],
+        version["demotion_mode"],
+        version["qualification_period"],
+        version["qualifying_spend_basis"],
+        tuple(Tier(name, tuple(rules), read.rules[0]["combiner"]) for name, rules in tiers.items()),
+        version["reevaluation"],
+        tuple((name, tuple(conditions)) for name, conditions in exclusions.items()),
+    )
+
+
+@pytest.mark.parametrize("folder", sorted(EXAMPLES.iterdir()), ids=lambda folder: folder.name)
+def test_the_ready_made_policies_do_what_they_say(statements: list[str], folder: Path) -> None:
+    assert find_problems(folder) == []
+    version = read_version(folder)
+    met: Counter[str] = Counter()
+    for seed in range(3):
+        met += compare(statements, seed, [version])
+    assert met["qualified"] > 3 and met["demoted"] > 0, met
 
 
 @pytest.mark.timeout(900)

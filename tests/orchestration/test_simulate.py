@@ -1,0 +1,133 @@
+"""A draft of the policy is replayed beside the one in force; nothing of the night is touched."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from dbt_runs import create_source_tables, run_dbt
+
+from orchestration.errors import UserError
+from orchestration.landing import land
+from orchestration.plots import shares_svg
+from orchestration.policy import POLICY_DIR
+from orchestration.sample import generate
+from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.simulate import TierFigures, simulate, warnings_of
+from orchestration.warehouse import connect
+
+AS_OF = date(2026, 7, 1)
+EXAMPLES = PROJECT_DIR / "examples" / "policies"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A night of 300 customers, as far as the simulation reads it."""
+    folder = tmp_path_factory.mktemp("simulate")
+    settings = Settings(home=folder / "var", raw_dir=folder / "raw", _env_file=None)
+    generate(settings.raw_dir, 300, AS_OF, seed=5)
+    with connect(settings) as connection:
+        create_source_tables(connection)
+    land(settings, settings.raw_dir, AS_OF, "test")
+    wanted = ("+customer_tiers", "+tier_movements", "+run_context", "+int_customer_margin_days")
+    run_dbt(settings, "build", "--quiet", "--resource-type", "model", "--resource-type", "seed",
+            "--select", *wanted)  # fmt: skip
+    return settings
+
+
+def fingerprint(settings: Settings) -> list[str]:
+    """What the files of the night hold."""
+    files = (settings.paths.warehouse, settings.paths.build)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("simulate")
+def test_the_policy_in_force_moves_nobody(built: Settings, tmp_path: Path) -> None:
+    before = fingerprint(built)
+    made = simulate(built, POLICY_DIR, tmp_path / "moves.csv")
+    assert fingerprint(built) == before
+    assert made.as_of_date == AS_OF
+    assert made.policy_version == made.draft_version == "2026.1"
+    assert made.now == made.draft
+    assert sum(tier.members for tier in made.now) > 10
+    assert {was == becomes for was, becomes, _ in made.moves} == {True}
+    assert (made.joiners, made.leavers) == (0, 0)
+    by_month = {day: {} for day, _, _ in made.history}
+    for day, policy, share in made.history:
+        by_month[day][policy] = share
+    assert len(by_month) > 12
+    assert all(shares["now"] == shares["draft"] for shares in by_month.values())
+    assert (tmp_path / "moves.csv").read_text() == "customer_id,tier,draft_tier\n"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("simulate")
+def test_a_draft_that_begins_later_is_replayed_from_the_start(
+    built: Settings, tmp_path: Path
+) -> None:
+    draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
+    text = (draft / "policy_versions.csv").read_text().replace("2000-01-01", "2027-01-01")
+    (draft / "policy_versions.csv").write_text(text)
+    made = simulate(built, draft, tmp_path / "moves.csv")
+    assert made.is_replayed_from_the_start
+    assert made.draft_version == "one-tier"
+    # The same 2,000 as Silver, and a drop instead of a soft landing: some fall out of it.
+    (vip,) = made.draft
+    now = {tier.tier: tier.members for tier in made.now}
+    assert 0 < vip.members <= sum(now.values())
+    assert vip.benefit_cost == vip.members * 37
+    assert made.leavers == sum(now.values()) - vip.members + made.joiners
+    with (tmp_path / "moves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    changed = sum(customers for was, becomes, customers in made.moves if was != becomes)
+    assert len(rows) == changed
+    assert made.as_dict()["as_of_date"] == "2026-07-01"
+
+
+def test_a_draft_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
+    text = (draft / "tier_rules.csv").read_text().replace("2000", "-2000")
+    (draft / "tier_rules.csv").write_text(text)
+    settings = Settings(home=tmp_path / "var", raw_dir=tmp_path, _env_file=None)
+    with pytest.raises(UserError, match=r"tier_rules\.csv line 2 \(one-tier vip\): threshold"):
+        simulate(settings, draft)
+    with pytest.raises(UserError, match="no night has been built"):
+        simulate(settings, EXAMPLES / "one_tier")
+
+
+def tier(name: str, members: int, share: float, margin: float = 1e6) -> TierFigures:
+    return TierFigures(name, 1, members, share, margin, 100.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "words"),
+    [
+        ([tier("vip", 15, 0.15)], None),
+        ([tier("vip", 10, 0.10)], None),
+        ([tier("vip", 20, 0.20)], None),
+        ([tier("vip", 9, 0.09)], "out of reach"),
+        ([tier("vip", 21, 0.21)], "less exclusive"),
+        ([tier("vip", 41, 0.41)], "a night stops"),
+        ([tier("silver", 15, 0.15), tier("gold", 0, 0.0)], "nobody holds gold"),
+        ([tier("silver", 5, 0.05), tier("gold", 6, 0.06)], "more members than silver"),
+        ([tier("vip", 15, 0.15, margin=99.0)], "benefits may cost 100"),
+    ],
+)
+def test_the_shape_of_a_programme_is_told(tiers: list[TierFigures], words: str | None) -> None:
+    told = warnings_of(tiers, 0.10, 0.20, 0.40)
+    assert told == [] if words is None else words in told[0]
+
+
+def test_the_plot_shows_both_policies() -> None:
+    history = [
+        (date(2026, month, 1), policy, 0.1 * month)
+        for month in (1, 2)
+        for policy in ("now", "draft")
+    ]
+    svg = shares_svg(history)
+    assert "now" in svg and "draft" in svg
