@@ -49,8 +49,13 @@ int_phone_places as (
             codes_1.country_code
         ) as country_code,
         case when area_codes.region_code like '%-%' then area_codes.region_code end as region_code,
+        -- What the library says of a whole area code is one of its zones: all of them may hold.
         coalesce(
-            {%- for length in range(9, 0, -1) %}
+            {%- for length in range(9, 4, -1) %}
+            prefixes_{{ length }}.time_zones,
+            {%- endfor %}
+            area_codes.time_zones,
+            {%- for length in range(4, 0, -1) %}
             prefixes_{{ length }}.time_zones{{ "," if not loop.last }}
             {%- endfor %}
         ) as time_zones
