@@ -75,6 +75,12 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
     shutil.copytree(OVERLAY, project, dirs_exist_ok=True)
+    # The models of lifetime value are to be held against each other, not the baseline alone.
+    parameters = project / "seeds/policy/policy_parameters.csv"
+    few = parameters.read_text().replace(
+        "repeat_customers_least,1000,", "repeat_customers_least,10,"
+    )
+    parameters.write_text(few)
 
     settings = Settings(home=folder / "var", raw_dir=folder / "raw", _env_file=None)
     generate(settings.raw_dir, 300, AS_OF, seed=11)

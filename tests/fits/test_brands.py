@@ -1,0 +1,148 @@
+"""Awkward brands from raw tables to lifetime values: no crash, and the fallback is named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+from dbt_runs import create_source_tables, run_dbt
+
+from orchestration import fits
+from orchestration.settings import Settings
+from orchestration.warehouse import connect
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("brands")]
+
+AS_OF = date(2026, 7, 1)
+MODELS = ("+customer_ltv", "+ltv_backtests", "+ltv_calibration", "+threshold_proposals")
+Order = tuple[str, date, float, float]
+"""Customer, day, price and cost."""
+
+
+def days(count: int, chance: random.Random, first: int = 1000) -> list[date]:
+    return sorted(AS_OF - timedelta(days=chance.randint(1, first)) for _ in range(count))
+
+
+def forty_customers(chance: random.Random) -> list[Order]:
+    return [(f"c{n}", day, 50, 20) for n in range(40) for day in days(n % 5 + 1, chance)]
+
+
+def everyone_bought_once(chance: random.Random) -> list[Order]:
+    return [(f"c{n}", *days(1, chance), 50, 20) for n in range(1500)]
+
+
+def no_orders(_: random.Random) -> list[Order]:
+    return []
+
+
+def regulars(chance: random.Random) -> list[tuple[str, date, float]]:
+    """Customer, order day and weekly rate: orders at gamma rates until one leaves."""
+    found = []
+    for number in range(5000):
+        rate, leaves = chance.gammavariate(0.8, 1 / 8), chance.betavariate(0.8, 2.5)
+        day = chance.uniform(0, 1000)
+        while day < 1000:
+            found.append((f"c{number}", AS_OF - timedelta(days=1000 - int(day)), rate))
+            if chance.random() < leaves:
+                break
+            day += max(7 * chance.expovariate(rate), 1)
+    return found
+
+
+def values_that_trend(chance: random.Random) -> list[Order]:
+    """Prices four times as high after a year: what was earned so far says too little."""
+    prices = [(who, day, 20 * 4 ** ((day - AS_OF).days / 365)) for who, day, _ in regulars(chance)]
+    return [(who, day, price, price / 2) for who, day, price in prices]
+
+
+def negative_margins(chance: random.Random) -> list[Order]:
+    return [(who, day, 20, 30) for who, day, _ in regulars(chance)]
+
+
+def margins_that_go_with_frequency(chance: random.Random) -> list[Order]:
+    """Whoever orders more often earns more an order."""
+    prices = [
+        (who, day, (20 + 200 * rate) * chance.gammavariate(2, 0.5))
+        for who, day, rate in regulars(chance)
+    ]
+    return [(who, day, price, price / 2) for who, day, price in prices]
+
+
+def build(settings: Settings, orders: list[Order]) -> list[dict]:
+    """The three required tables alone; returns the rows of ltv_backtests."""
+    rows = pa.table(
+        {
+            "customer_id": pa.array([each[0] for each in orders], pa.string()),
+            "day": pa.array([each[1] for each in orders], pa.date32()),
+            "price": pa.array([each[2] for each in orders], pa.float64()),
+            "cost": pa.array([each[3] for each in orders], pa.float64()),
+            "id": pa.array([f"o{number}" for number in range(len(orders))], pa.string()),
+        }
+    )
+    with connect(settings) as connection:
+        create_source_tables(connection)
+        connection.register("rows", rows)
+        connection.execute(
+            "insert into raw.customers by name select 'nobody' as customer_id "
+            "union all select distinct customer_id from rows"
+        )
+        connection.execute(
+            "insert into raw.orders by name select id as order_id, customer_id, "
+            "day::timestamp as ordered_at, 'completed' as status, 1 as fx_rate from rows"
+        )
+        connection.execute(
+            "insert into raw.order_lines by name select 'l' || id as order_line_id, "
+            "id as order_id, 1 as quantity, price as unit_price, cost as unit_cost from rows"
+        )
+    command = ["build", "--quiet", "--exclude-resource-type", "test", "unit_test", "--select"]
+    read = {f"+{table.split('.')[1]}" for fit in fits.ALL for table in fit.reads}
+    run_dbt(settings, *command, *read, *MODELS, "--exclude", "source:fitted+", as_of=AS_OF)
+    for fit in fits.ALL:
+        fits.run(settings, fit, AS_OF)
+    late = [f"{model},source:fitted+" for model in MODELS]
+    run_dbt(settings, *command, *late, as_of=AS_OF)
+    with connect(settings, read_only=True) as connection:
+        return (
+            connection.execute("from vip_sms.marts.ltv_backtests order by method")
+            .to_arrow_table()
+            .to_pylist()
+        )
+
+
+@pytest.mark.parametrize(
+    ("brand", "chosen", "reason"),
+    [
+        (no_orders, "baseline", "nobody_to_learn_from"),
+        (forty_customers, "baseline", "too_few_repeat_customers"),
+        (everyone_bought_once, "baseline", "too_few_repeat_customers"),
+        (values_that_trend, "baseline", "total_error_too_large"),
+        (negative_margins, None, "margins_do_not_fit"),
+        (margins_that_go_with_frequency, None, "margin_goes_with_frequency"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_fallback_is_named(
+    settings: Settings,
+    brand: Callable[[random.Random], list[Order]],
+    chosen: str | None,
+    reason: str,
+) -> None:
+    orders = brand(random.Random(1))
+    rows = {row["method"]: row for row in build(settings, orders)}
+    assert rows["mbg_nbd_gamma_gamma"]["reason"] == reason
+    (in_use,) = (name for name, row in rows.items() if row["is_chosen"])
+    assert in_use == chosen or (chosen is None and in_use != "mbg_nbd_gamma_gamma")
+    with connect(settings, read_only=True) as connection:
+        methods = connection.execute(
+            "select method, count(*), count(projected_ltv_12m), "
+            "count(*) filter (projected_ltv_12m < 0) "
+            "from vip_sms.marts.customer_ltv group by all order by all nulls last"
+        ).fetchall()
+    buyers = len({each[0] for each in orders})
+    losses = buyers if brand is negative_margins else 0
+    of_buyers = [(in_use, buyers, buyers, losses)] if buyers else []
+    assert [each[:3] for each in methods] == [*(e[:3] for e in of_buyers), (None, 1, 0)]
+    assert not of_buyers or losses * 0.5 <= methods[0][3] <= losses
