@@ -25,6 +25,9 @@ MICROS = 1_000_000
 """Money here is whole millionths of the reporting currency: cents times a rate of four digits."""
 
 
+_CADENCES = ("daily", "weekly", "monthly", "quarterly")
+
+
 @dataclass(frozen=True)
 class Policy:
     """One version of the written policy, as far as tiers go."""
@@ -58,12 +61,17 @@ def read_policies(folder: Path) -> list[Policy]:
     """The versions in `folder` (policy_versions.csv, tier_rules.csv), oldest first.
 
     The default policy alone when there is none, or when a version asks for more than fixed amounts
-    of net spend over twelve months: the truth file then says so by naming the policy it used.
+    of net spend over twelve months, excludes anybody, or demotes on other dates than these: the
+    truth file then says so by naming the policy it used.
     """
     versions, rules = folder / "policy_versions.csv", folder / "tier_rules.csv"
     if not (versions.exists() and rules.exists()):
         return [DEFAULT_POLICY]
     tier_rows = _rows(rules)
+    exclusions = folder / "tier_exclusions.csv"
+    excluding = (
+        {row["policy_version"] for row in _rows(exclusions)} if exclusions.exists() else set()
+    )
     policies = []
     for row in _rows(versions):
         own = [rule for rule in tier_rows if rule["policy_version"] == row["policy_version"]]
@@ -71,6 +79,8 @@ def read_policies(folder: Path) -> list[Policy]:
         plain = (
             row["qualifying_spend_basis"] == "net_of_discounts_and_returns"
             and row["qualification_period"] == "rolling_12_months"
+            and row["demotion_cadence"] in _CADENCES
+            and row["policy_version"] not in excluding
             and all(r["metric"] == "qualifying_spend" and r["rule"] == "at_least" for r in own)
             and [int(rule["tier_rank"]) for rule in own] == list(range(1, len(own) + 1))
         )

@@ -136,3 +136,10 @@ def test_reads_the_written_policy_and_falls_back_where_it_cannot(tmp_path: Path)
         text = (PROJECT_DIR / "seeds" / "policy" / name).read_text()
         (tmp_path / name).write_text(text.replace(",2000,", ",1500,"))
     assert read_policies(tmp_path)[0].tiers[0] == ("silver", 1500 * MICROS)
+    exclusion = "policy_version,exclusion_id\n2026.1,fraud\n"
+    (tmp_path / "tier_exclusions.csv").write_text(exclusion)
+    assert read_policies(tmp_path) == [DEFAULT_POLICY]
+    (tmp_path / "tier_exclusions.csv").unlink()
+    versions = tmp_path / "policy_versions.csv"
+    versions.write_text(versions.read_text().replace("3,monthly", "3,every_10_months"))
+    assert read_policies(tmp_path) == [DEFAULT_POLICY]

@@ -67,9 +67,13 @@ portable_probe as (
         {%- endfor %}
         {{ days_between("last_instant", "cast('2026-07-01' as date)") }} as days_to_night,
         {{ iso_dow("day") }} as iso_dow,
-        {{ leaves_rolling_year_on("day") }} as leaves_rolling_year_on,
-        {%- for cadence in ["daily", "weekly", "monthly", "quarterly"] %}
-        {{ cadence_on_or_after("day", "'" ~ cadence ~ "'") }} as on_{{ cadence }},
+        {{ leaves_rolling_months_on("day", 12) }} as leaves_rolling_year_on,
+        {{ leaves_rolling_months_on("day", 1) }} as leaves_rolling_month_on,
+        {%- for cadence in [
+            "daily", "weekly", "monthly", "quarterly", "yearly", "every_3_months", "every_10_months"
+        ] %}
+        {{ cadence_on_or_after("day", "'" ~ cadence ~ "'", "cast('1899-10-31' as date)") }}
+            as on_{{ cadence }},
         {%- endfor %}
         {%- for period in ["rolling_12_months", "calendar_year"] %}
         {{ qualification_window_from("'" ~ period ~ "'", "day") }} as {{ period }}_from,
