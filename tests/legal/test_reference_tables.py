@@ -1,4 +1,4 @@
-"""The reference seeds: as their libraries know it, and with no zone that an engine does not know."""
+"""The reference seeds: as their libraries know them, with no zone that an engine does not."""
 
 from __future__ import annotations
 

@@ -80,6 +80,16 @@ portable_probe as (
         {{ leaves_window_on("'" ~ period ~ "'", "day") }} as leaves_{{ period }}_on,
         {%- endfor %}
         case when {{ is_in_last_months("last_instant", 12) }} then 1 else 0 end as is_in_year,
+        {{ time_plus("last_instant", "number - 3", "hour") }} as hours_later,
+        {{ time_plus("last_instant", -90, "minute") }} as minutes_earlier,
+        {{ hours_between("last_instant", at_time("cast('2026-07-01' as date)", "'12:30'")) }}
+            as hours_to_noon,
+        {%- for zone in ["America/New_York", "Europe/Paris", "Australia/Lord_Howe"] %}
+        {{ local_to_utc(at_time("day", "'08:00'"), "'" ~ zone ~ "'") }} as opens_{{ loop.index }},
+        {%- endfor %}
+        {{ plain_words("'  «Arrêt»\t- ' || name || ' (don’t) ...Ñandú? '") }} as words,
+        {{ json_text("'{\"a\": \"x\", \"b\": [1]}'", "a") }} as json_value,
+        {{ json_text("'[\"a\"]'", "a") }} as json_of_list,
         {{ money("tie") }} as tie_up,
         {{ money("-tie") }} as tie_down,
         {{ money_of_double("half") }} as half_up,
