@@ -193,6 +193,19 @@ _OPT_OUTS = pa.schema(
         ("how", pa.string()),
     ]
 )
+_RUNS = pa.schema(
+    [("sync_run_id", pa.string()), ("destination", pa.string()), ("night_date", pa.string())]
+    + [(name, pa.string()) for name in ("started_at", "finished_at", "outcome", "why")]
+    + [(name, pa.int64()) for name in ("added", "changed", "removed", "pending", "failed")]
+)
+_FAILURES = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("destination", "audience", "contact_id", "customer_id", "state")
+    ]
+    + [("attempts", pa.int64()), ("next_try_at", pa.string()), ("error_code", pa.string())]
+)
+
 _BATCH = 100_000
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=6)
@@ -471,6 +484,37 @@ class Ledger:
             _HOLDOUT_LOG,
         )
 
+    def history(self, as_of_date: date, *, is_sample: bool) -> dict[str, pa.Table]:
+        """Opt-outs, and the pushes and failures of nights before this one, as schema raw has them.
+
+        Texts of a platform are left out: they may quote personal data.
+        """
+        day = as_of_date.isoformat()
+        opt_outs = self._table(
+            "select destination, contact_id, occurred_at, how from opt_outs where not ?",
+            (is_sample,),
+            _OPT_OUTS,
+        )
+        runs = self._table(
+            "select cast(sync_run_id as text), destination, as_of_date, started_at, finished_at, "
+            "outcome, why, added, changed, removed, pending, failed from sync_runs "
+            "where is_sample = ? and as_of_date < ?",
+            (is_sample, day),
+            _RUNS,
+        )
+        failures = self._table(
+            "select destination, audience, contact_id, customer_id, state, attempts, next_try, "
+            "error_code from sync_rows inner join sync_runs using (destination, sync_run_id) "
+            "where state <> 'complete' and is_sample = ? and as_of_date < ?",
+            (is_sample, day),
+            _FAILURES,
+        )
+        return {
+            "platform_opt_outs": _in_utc(opt_outs, "occurred_at"),
+            "sync_runs": _in_utc(runs, "started_at", "finished_at"),
+            "sync_failures": _in_utc(failures, "next_try_at"),
+        }
+
     def log_assignments(self, rows: Iterable[Sequence[object]], *, is_sample: bool) -> int:
         """Add assignments that are not there yet, columns as in `holdout_log`; return how many.
 
@@ -575,6 +619,22 @@ def copy_holdout_log(
     return log.num_rows
 
 
+def copy_to_warehouse(
+    ledger: Ledger, connection: duckdb.DuckDBPyConnection, as_of_date: date, *, is_sample: bool
+) -> None:
+    """Replace the logs of schema raw by what the ledger says of nights up to this one.
+
+    Opt-outs are those of real people: a sample brand hears of none.
+    """
+    copy_holdout_log(ledger, connection, as_of_date, is_sample=is_sample)
+    copy_message_log(ledger, connection, as_of_date, is_sample=is_sample)
+    for name, table in ledger.history(as_of_date, is_sample=is_sample).items():
+        connection.register("copied", table)
+        connection.execute(f"delete from raw.{name}")
+        connection.execute(f"insert into raw.{name} by name select * from copied")
+        connection.unregister("copied")
+
+
 def append_holdout_log(
     ledger: Ledger, connection: duckdb.DuckDBPyConnection, *, is_sample: bool
 ) -> int:
@@ -629,6 +689,18 @@ def _check_version(connection: sqlite3.Connection) -> None:
             f"the ledger has schema {version}, this program knows {len(_MIGRATIONS)}: "
             "update the program, or run `vip nightly` once to bring an older ledger up to date"
         )
+
+
+def _in_utc(table: pa.Table, *names: str) -> pa.Table:
+    """Texts with an offset as timestamps in UTC without one."""
+    for name in names:
+        moments = [
+            datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None) if text else None
+            for text in table[name].to_pylist()
+        ]
+        column = pa.array(moments, pa.timestamp("us"))
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
 def _now() -> str:

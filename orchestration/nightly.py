@@ -31,6 +31,7 @@ STOPPED = "stopped by hand; what was published and exported before still stands"
 STEPS = {
     "landing": "Landing the raw tables",
     "landing_checks": "Checking what landed",
+    "raw__platform_opt_outs": "Hearing who said stop",
     "dbt_models": "Building and testing the models",
     "lifetime_fits": "Fitting lifetime values",
     "spend_breaks": "Finding the natural breaks of spend",

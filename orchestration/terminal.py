@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
             console.print(f"  [yellow]! {check.name.replace('_', ' ')}[/yellow]{told}")
     console.print(
         f"Data    {night.rows_read:,} rows read, {night.rows_rejected:,} rejected\n"
-        f"Outbox  {_delivered(outcome)}"
+        + "\n".join(_delivered(outcome))
     )
     paths = settings.paths
     console.print("\nWhere things lie")
@@ -82,12 +83,16 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
     console.print(f"\n[dim]{seconds:.0f} s. The graph and its history: make dev[/dim]")
 
 
-def _delivered(outcome: Outcome) -> str:
-    told = outcome.metadata.get("push_outbox", {})
-    if not told.get("sent", True):
-        return str(told["why"])
-    counts = " ".join(f"{told.get(name, 0):,} {name}," for name in ("added", "changed", "removed"))
-    return counts.rstrip(",")
+def _delivered(outcome: Outcome) -> Iterator[str]:
+    """A line for each destination that was pushed to."""
+    for step, told in outcome.metadata.items():
+        name = step.removeprefix("push_")
+        if name == step:
+            continue
+        said = ", ".join(
+            f"{told.get(each, 0):,} {each}" for each in ("added", "changed", "removed")
+        )
+        yield f"{name.capitalize():<8}{said if told.get('sent', True) else told['why']}"
 
 
 def print_plan(plan: Plan, pushed: Pushed | None = None) -> None:

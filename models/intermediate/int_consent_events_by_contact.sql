@@ -42,6 +42,12 @@ contacts as (
 
 ),
 
+platform_opt_outs as (
+
+    select * from {{ ref("stg_platform_opt_outs") }}
+
+),
+
 contact_phones as (
 
     select * from {{ ref("int_contact_phones") }}
@@ -80,6 +86,15 @@ stops as (
     from support_tickets
     inner join ticket_categories
         on {{ plain_words("support_tickets.category") }} = ticket_categories.ticket_category
+
+    union all
+
+    select
+        destination || '/' || contact_id as word_id,
+        contact_id as customer_id,
+        occurred_at,
+        destination as source
+    from platform_opt_outs
 
 ),
 
@@ -140,11 +155,41 @@ by_stop as (
 
 ),
 
+-- An import says what another list once held, not what the person says now: it undoes no stop that
+-- a platform heard.
+undone_by_nothing as (
+
+    select distinct contacts.contact_id
+    from platform_opt_outs
+    inner join contacts on platform_opt_outs.contact_id = contacts.customer_id
+
+),
+
+heard as (
+
+    select by_phone.*
+    from by_phone
+    left join undone_by_nothing on by_phone.contact_id = undone_by_nothing.contact_id
+    where
+        undone_by_nothing.contact_id is null
+        or by_phone.action = 'opt_out'
+        or coalesce(by_phone.source, 'import') <> 'import'
+
+    union all
+
+    select by_customer.*
+    from by_customer
+    left join undone_by_nothing on by_customer.contact_id = undone_by_nothing.contact_id
+    where
+        undone_by_nothing.contact_id is null
+        or by_customer.action = 'opt_out'
+        or coalesce(by_customer.source, 'import') <> 'import'
+
+),
+
 int_consent_events_by_contact as (
 
-    select * from by_phone
-    union
-    select * from by_customer
+    select * from heard
     union
     select * from by_stop
 

@@ -1,5 +1,7 @@
 """What leaves the warehouse: published marts, the holdout log, the files, the push."""
 
+from typing import Any
+
 import dagster as dg
 import pyarrow.parquet as pq
 
@@ -7,14 +9,17 @@ from orchestration import plots, quality, summary
 from orchestration.assets.checks import GATE_KEYS
 from orchestration.assets.common import RETRY, landed_night, plain_errors
 from orchestration.assets.models import as_table, keys_in
+from orchestration.errors import UserError
 from orchestration.exporting import export
 from orchestration.ledger import append_holdout_log, append_message_log, open_ledger
 from orchestration.night import require_night
 from orchestration.partitions import as_of_partitions, one_night_a_run
+from orchestration.platforms import DESTINATIONS, Destination, may_push
 from orchestration.publishing import publish
 from orchestration.quality.wording import masked
 from orchestration.resources import Warehouse
-from orchestration.sync import OlderNightError, push
+from orchestration.settings import Settings
+from orchestration.sync import OlderNightError, Pushed, push
 from orchestration.warehouse import connect
 
 # What leaves the house waits for the tests of everything that others read, in either phase of dbt.
@@ -105,39 +110,73 @@ def exports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.Mater
     )
 
 
-@dg.asset(
-    deps=sorted({*_WHOLE_NIGHT, holdout_log.key, exports.key}),
-    owners=["team:marketing"],
-    kinds={"csv"},
-    **_COMMON,
-)
-def push_outbox(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-    """The difference to what the outbox holds, gated once more and written down row by row."""
-    settings = warehouse.settings
-    with plain_errors():
-        as_of_date = landed_night(context, settings)
-        try:
-            pushed = push(settings, "outbox", as_of_date)
-        except OlderNightError as older:
-            # A past night built again is a look back, not an order to send.
-            return dg.MaterializeResult(metadata={"sent": False, "why": str(older)})
-        finally:
-            quality.write_page(settings, as_of_date)
+def _push_asset(destination: Destination) -> dg.AssetsDefinition:
+    """The push to one destination as an asset of its own."""
+
+    @dg.asset(
+        name=f"push_{destination.name}",
+        description=f"The difference to what it holds, gated and noted. {destination.description}.",
+        deps=sorted({*_WHOLE_NIGHT, holdout_log.key, exports.key}),
+        owners=["team:marketing"],
+        kinds={destination.name if destination.is_live else "csv"},
+        **_COMMON,
+    )
+    def push_destination(
+        context: dg.AssetExecutionContext, warehouse: Warehouse
+    ) -> dg.MaterializeResult:
+        settings = warehouse.settings
+        with plain_errors():
+            as_of_date = landed_night(context, settings)
+            try:
+                pushed = push(settings, destination.name, as_of_date)
+            except OlderNightError as older:
+                # A past night built again is a look back, not an order to send.
+                return dg.MaterializeResult(metadata={"sent": False, "why": str(older)})
+            finally:
+                quality.write_page(settings, as_of_date)
+        return dg.MaterializeResult(metadata=_told(pushed))
+
+    return push_destination
+
+
+def _told(pushed: Pushed) -> dict[str, Any]:
     plan = [
         {name: value if value is not None else "" for name, value in row.items()}
         for row in pushed.plan.summary()
         if row["action"] != "unchanged"
     ]
+    drift = [{"list": name, **counts} for name, counts in pushed.drift.items()]
     counts = pushed.plan.counts()
-    return dg.MaterializeResult(
-        metadata={
-            "sent": True,
-            "added": counts["add"],
-            "changed": counts["change"],
-            "removed": counts["remove"],
-            "plan": dg.MetadataValue.md(as_table(plan)),
-            "rows_accepted": pushed.accepted,
-            "rows_pending": pushed.pending,
-            "rows_failed": pushed.failed,
-        }
-    )
+    return {
+        "sent": True,
+        "added": counts["add"],
+        "changed": counts["change"],
+        "removed": counts["remove"],
+        "waiting": counts["waiting"],
+        "parked": counts["parked"],
+        "plan": dg.MetadataValue.md(as_table(plan)),
+        "rows_accepted": pushed.accepted,
+        "rows_pending": pushed.pending,
+        "rows_failed": pushed.failed,
+        "said_stop_meanwhile": pushed.opted_out,
+        "drift": dg.MetadataValue.md(as_table(drift)),
+    }
+
+
+def pushes(settings: Settings | None = None) -> list[dg.AssetsDefinition]:
+    """One asset for each destination of the settings that this environment may push to.
+
+    Raises `UserError` for a destination that there is not.
+    """
+    settings = settings or Settings()
+    unknown = sorted(set(settings.destinations) - set(DESTINATIONS))
+    if unknown:
+        raise UserError(
+            f"setting VIP_DESTINATIONS names {', '.join(unknown)}: "
+            f"choose from {', '.join(DESTINATIONS)}"
+        )
+    return [
+        _push_asset(DESTINATIONS[name])
+        for name in settings.destinations
+        if may_push(name, settings)
+    ]

@@ -20,7 +20,7 @@ from orchestration.assets.common import landed_night, plain_errors
 from orchestration.dbt_runner import prepare_manifest
 from orchestration.errors import mask
 from orchestration.fits.fit import SCHEMA
-from orchestration.ledger import copy_holdout_log, copy_message_log, open_ledger
+from orchestration.ledger import copy_to_warehouse, open_ledger
 from orchestration.night import LANDED, read_night
 from orchestration.partitions import as_of_partitions, one_night_a_run
 from orchestration.quality.wording import masked
@@ -122,8 +122,7 @@ def _build(
         as_of_date = landed_night(context, settings)
         with open_ledger(settings) as ledger, connect(settings) as connection:
             is_sample = read_night(connection, LANDED)["is_sample"]
-            copy_holdout_log(ledger, connection, as_of_date, is_sample=is_sample)
-            copy_message_log(ledger, connection, as_of_date, is_sample=is_sample)
+            copy_to_warehouse(ledger, connection, as_of_date, is_sample=is_sample)
     _run_results(settings).unlink(missing_ok=True)
     invocation = dbt.build(context, settings, as_of_date, *arguments)
     failed = None

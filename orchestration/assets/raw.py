@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.assets.common import plain_errors, table_spec
+from orchestration.assets.common import landed_night, plain_errors, table_spec
 from orchestration.contract import load_contract
+from orchestration.errors import UserError
 from orchestration.landing import LOGS, land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
 from orchestration.policy import require_sound
 from orchestration.resources import Warehouse
+from orchestration.sync import hear_opt_outs
 from orchestration.warehouse import connect
+
+OPT_OUTS = "platform_opt_outs"
 
 
 def raw_key(table: str) -> dg.AssetKey:
@@ -21,7 +25,8 @@ def raw_key(table: str) -> dg.AssetKey:
 _specs = {table.name: table_spec("raw", table) for table in load_contract().values()}
 
 # The ledger's, copied by the step that builds the models: always what the ledger says just then.
-log_sources = [_specs.pop(name) for name in LOGS]
+_opt_outs_spec = _specs.pop(OPT_OUTS)
+log_sources = [_specs.pop(name) for name in LOGS if name != OPT_OUTS]
 
 
 @dg.multi_asset(
@@ -59,3 +64,34 @@ def landing(
                 "unknown_columns": ", ".join(unknown) or "none",
             }
         yield dg.MaterializeResult(asset_key=raw_key(name), metadata=metadata)
+
+
+@dg.asset(
+    key=_opt_outs_spec.key,
+    deps=[raw_key("run_context")],
+    description=_opt_outs_spec.description,
+    group_name=_opt_outs_spec.group_name,
+    owners=["team:data"],
+    kinds={"sqlite", "table"},
+    metadata=_opt_outs_spec.metadata,
+    partitions_def=as_of_partitions,
+    backfill_policy=one_night_a_run,
+)
+def platform_opt_outs(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> dg.MaterializeResult:
+    """Ask each platform who said stop, before anything is decided on what they said before.
+
+    A platform that cannot be asked stops no night: its opt-outs are too old then for any push.
+    """
+    settings = warehouse.settings
+    with plain_errors():
+        landed_night(context, settings)
+    told: dict[str, dg.RawMetadataValue] = {}
+    for name in settings.destinations:
+        try:
+            told[name] = hear_opt_outs(settings, name)
+        except UserError as error:
+            context.log.warning("the opt-outs of %s: %s", name, error)
+            told[name] = str(error)
+    return dg.MaterializeResult(metadata=told)

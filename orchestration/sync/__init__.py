@@ -8,7 +8,7 @@ spoken to belongs to `platforms`.
 
 from orchestration.sync.brakes import RefusedError
 from orchestration.sync.planning import ACTIONS, PROFILE, Plan
-from orchestration.sync.pushing import OlderNightError, Pushed, make_plan, push
+from orchestration.sync.pushing import OlderNightError, Pushed, hear_opt_outs, make_plan, push
 
 __all__ = [
     "ACTIONS",
@@ -17,6 +17,7 @@ __all__ = [
     "Plan",
     "Pushed",
     "RefusedError",
+    "hear_opt_outs",
     "make_plan",
     "push",
 ]

@@ -115,6 +115,26 @@ def push(
     )
 
 
+def hear_opt_outs(settings: Settings, destination: str) -> int:
+    """Bring home who said stop at a platform; return how many were told of, news or not.
+
+    Nothing is asked of a destination that this environment may not push to.
+    Raises `PlatformError` when it cannot be asked.
+    """
+    if destination not in DESTINATIONS:
+        raise UserError(f"no destination {destination!r}: choose one of {', '.join(DESTINATIONS)}")
+    if not may_push(destination, settings):
+        return 0
+    with open_ledger(settings) as ledger:
+        platform = open_platform(destination, settings, ledger.remembered(destination))
+        _, newest = ledger.opt_outs_read(destination)
+        stops = platform.stops_since(newest)
+        if stops is None:
+            return 0
+        ledger.note_opt_outs(destination, stops.said, stops.newest)
+        return len(stops.said)
+
+
 class _Memory(MutableMapping[str, str]):
     """What an adapter remembers of its destination, kept in the ledger as it is set."""
 

@@ -14,11 +14,15 @@ from night import AS_OF, build, members
 from vendor import Vendor
 
 from orchestration import ledger, sync
+from orchestration.contract import load_contract
 from orchestration.errors import UserError
 from orchestration.keys import ledger_key
+from orchestration.landing import LOGS
+from orchestration.landing.loading import create_table
 from orchestration.ledger import Entry, open_ledger
 from orchestration.settings import Settings
 from orchestration.sync.planning import _prepare
+from orchestration.warehouse import connect
 
 
 def old_ledger(settings: Settings) -> None:
@@ -186,3 +190,37 @@ def test_properties_and_phone_do_not_reach_the_ledger(settings: Settings, vendor
         text = "\n".join(connection.iterdump())
     assert json.dumps("Ann")[1:-1] not in text
     assert "+1202" not in text
+
+
+def test_the_warehouse_hears_of_stops_pushes_and_failures(
+    settings: Settings, vendor: Vendor
+) -> None:
+    """What the models read: of earlier nights only, so that a night built again is the same."""
+    build(settings, members(3), is_sample=False)
+    vendor.answers = {"c2": "rejected"}
+    vendor.told = {"c3"}
+    sync.push(settings, "vendor", AS_OF)
+    assert copied(settings, AS_OF, "sync_runs", is_sample=False) == []
+    night = AS_OF + timedelta(days=1)
+    ((run, outcome, failed),) = copied(
+        settings, night, "sync_runs", "sync_run_id, outcome, failed", is_sample=False
+    )
+    assert (run, outcome, failed) == ("1", "done", 1)
+    assert copied(
+        settings, night, "sync_failures", "audience, contact_id, state, attempts", is_sample=False
+    ) == [("profile", "k-c2", "rejected", 1)]
+    assert copied(settings, night, "platform_opt_outs", "contact_id, occurred_at", False) == [
+        ("k-c3", datetime(2026, 7, 1, 4))
+    ]
+    assert copied(settings, night, "platform_opt_outs") == [], "no real person is in a sample"
+    assert copied(settings, night, "sync_runs") == []
+
+
+def copied(
+    settings: Settings, as_of, table: str, columns: str = "*", is_sample: bool = True
+) -> list[tuple]:
+    with open_ledger(settings) as opened, connect(settings) as connection:
+        for name in LOGS:
+            create_table(connection, load_contract()[name], keep=True)
+        ledger.copy_to_warehouse(opened, connection, as_of, is_sample=is_sample)
+        return connection.execute(f"select {columns} from raw.{table}").fetchall()
