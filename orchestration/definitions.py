@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets import checks, delivery, fits, governance, models, raw
-from orchestration.jobs import audit_job, nightly_job
+from orchestration.jobs import audit_job, nightly_job, push_job
 from orchestration.resources import Dbt, Warehouse
 from orchestration.schedules import audit_schedule, nightly_schedule
-from orchestration.sensors import failed_run_sensor, raw_files_sensor
+from orchestration.sensors import failed_push_sensor, failed_run_sensor, raw_files_sensor
 
 
 def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.Definitions:
@@ -36,9 +36,9 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             governance.policy_simulation,
         ],
         asset_checks=[checks.landing_checks, checks.gate_checks],
-        jobs=[nightly_job, audit_job],
+        jobs=[nightly_job, audit_job, push_job],
         schedules=[nightly_schedule, audit_schedule],
-        sensors=[raw_files_sensor, failed_run_sensor],
+        sensors=[raw_files_sensor, failed_run_sensor, failed_push_sensor],
         resources={"warehouse": Warehouse(), "dbt": Dbt.of_project(), **(resources or {})},
         executor=dg.in_process_executor,
         **others,

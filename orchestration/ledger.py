@@ -303,6 +303,14 @@ class Ledger:
         ).fetchone()
         return int(found)
 
+    def last_outcome(self, destination: str) -> str | None:
+        """How the last push ended; None where it was killed, or there was none."""
+        found = self._connection.execute(
+            "select outcome from sync_runs where destination = ? order by sync_run_id desc limit 1",
+            (destination,),
+        ).fetchone()
+        return found[0] if found else None
+
     def start(self, destination: str, as_of_date: date, *, is_sample: bool) -> int:
         """Open a sync run and return its number."""
         with self._connection:

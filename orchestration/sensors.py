@@ -6,12 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from orchestration.alerts import alert
-from orchestration.jobs import nightly_job
+from orchestration.errors import UserError
+from orchestration.jobs import nightly_job, push_job
 from orchestration.landing import resolve_as_of
+from orchestration.ledger import open_ledger
+from orchestration.night import BUILT, read_night
+from orchestration.platforms import may_push
 from orchestration.schedules import in_flight
 from orchestration.settings import Settings
+from orchestration.warehouse import connect
 
 _settings = Settings()
 
@@ -61,8 +67,45 @@ def raw_files_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     )
 
 
+@dg.sensor(
+    job=push_job,
+    minimum_interval_seconds=300,
+    description="Pushes again what a platform did not take, when its time has come.",
+)
+def failed_push_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """What a brake has refused waits for a person, not for this sensor."""
+    if in_flight(context.instance, _settings):
+        return dg.SkipReason("a night is still running")
+    now = datetime.now(UTC)
+    try:
+        with open_ledger(_settings, read_only=True) as ledger:
+            due = [
+                name
+                for name in _settings.destinations
+                if may_push(name, _settings)
+                and ledger.due(name, now)
+                and ledger.last_outcome(name) != "refused"
+            ]
+        if not due:
+            return dg.SkipReason("nothing has failed that may be tried again")
+        with connect(_settings, read_only=True) as connection:
+            as_of_date = read_night(connection, BUILT)["as_of_date"]
+    except (UserError, duckdb.Error) as error:
+        return dg.SkipReason(str(error).splitlines()[0])
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"{name} {now:%Y-%m-%dT%H:%M}",
+                partition_key=as_of_date.isoformat(),
+                asset_selection=[dg.AssetKey(f"push_{name}")],
+            )
+            for name in due
+        ]
+    )
+
+
 @dg.run_failure_sensor(
-    monitored_jobs=[nightly_job], description="Says at once when a night failed."
+    monitored_jobs=[nightly_job, push_job], description="Says at once when a night failed."
 )
 def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
     """Post the first failed step and its reason."""

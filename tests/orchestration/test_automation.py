@@ -9,9 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from hook import webhook
+from night import AS_OF, build, members
 
 from orchestration import schedules, sensors
 from orchestration.alerts import alert
+from orchestration.ledger import Entry, open_ledger
 from orchestration.nightly import _retire_dead_runs
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
@@ -199,3 +201,55 @@ def test_as_of_is_today_for_a_brand(own: Settings) -> None:
     watcher.look()
     (asked,) = watcher.look()
     assert date.fromisoformat(asked.partition_key) == datetime.now(UTC).date()
+
+
+def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look() -> dg.SensorResult | dg.SkipReason:
+        with dg.DagsterInstance.local_temp() as instance:
+            return sensors.failed_push_sensor(dg.build_sensor_context(instance=instance))
+
+    assert isinstance(look(), dg.SkipReason), "no ledger, no night"
+    build(own, members(1))
+    with open_ledger(own) as ledger:
+        run = ledger.start("outbox", AS_OF, is_sample=True)
+        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "on")])
+        ledger.record("outbox", [Entry("vip", "k", "retry", code="busy")])
+        ledger.finish(run, "done", {})
+    assert isinstance(look(), dg.SkipReason), "not yet"
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + timedelta(hours=1)
+
+    monkeypatch.setattr(sensors, "datetime", Later)
+    (request,) = look().run_requests
+    assert request.partition_key == str(AS_OF)
+    assert request.asset_selection == [dg.AssetKey("push_outbox")]
+    with writer_lock(own):
+        assert isinstance(look(), dg.SkipReason), "a run is at work"
+    with open_ledger(own) as ledger:
+        run = ledger.start("outbox", AS_OF, is_sample=True)
+        ledger.finish(run, "refused", {}, "a brake")
+    assert isinstance(look(), dg.SkipReason), "a brake waits for a person"
+
+
+def test_a_push_is_an_asset_where_the_environment_may_push_and_nowhere_else(
+    settings: Settings,
+) -> None:
+    from orchestration.assets.delivery import pushes
+    from orchestration.errors import UserError
+
+    def names(**changes) -> list[str]:
+        made = pushes(settings.model_copy(update=changes))
+        return [asset.key.to_user_string() for asset in made]
+
+    both = ("outbox", "klaviyo")
+    assert names() == ["push_outbox"]
+    assert names(destinations=both) == ["push_outbox"], "VIP_ENV is not declared"
+    assert names(destinations=both, env="development") == ["push_outbox"]
+    assert names(destinations=both, env="production") == ["push_outbox", "push_klaviyo"]
+    with pytest.raises(UserError, match="VIP_DESTINATIONS names nowhere"):
+        names(destinations=("nowhere",))
