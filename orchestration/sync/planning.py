@@ -409,8 +409,10 @@ def compare(
     connection.execute(_STOPS)
     connection.execute(_AUDIENCE.format(properties=_properties(connection)))
     connection.execute(
-        "create temp view decisions as select audience_id, customer_id, reason_code "
-        "from vip_sms.marts.audience_decisions where decision <> 'member'"
+        # An audience may decide on a customer more than once, for one subject each.
+        "create temp view decisions as "
+        "select audience_id, customer_id, min(reason_code) as reason_code "
+        "from vip_sms.marts.audience_decisions where decision <> 'member' group by all"
     )
     _leave_out(connection, ask(_newcomers(connection)))
     for step in (_DESIRED_LISTS, _PROFILES, _COMPARED, _PLAN):

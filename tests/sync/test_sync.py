@@ -410,3 +410,20 @@ def test_a_damaged_or_newer_ledger_is_said_in_one_line(settings: Settings) -> No
     settings.paths.ledger.write_bytes(b"not a database" * 100)
     with pytest.raises(UserError, match="restore it from a backup"):
         sync.push(settings, "outbox", AS_OF)
+
+
+def test_a_customer_decided_on_twice_in_an_audience_is_one_row(
+    settings: Settings, vendor: Vendor
+) -> None:
+    """An audience of messages has a decision for each subject, a basket or an article."""
+    build(settings, members(2))
+    sync.push(settings, "vendor", AS_OF)
+    build(settings, members(1), decisions={"c2": "opted_out"})
+    with duckdb.connect(str(settings.paths.build)) as connection:
+        connection.execute(
+            "insert into marts.audience_decisions select * replace ('cooldown' as reason_code) "
+            "from marts.audience_decisions where customer_id = 'c2'"
+        )
+    plan = sync.make_plan(settings, "vendor", AS_OF)
+    assert plan.part("vip", "remove").num_rows == 1
+    assert plan.counts()["change"] == 1
