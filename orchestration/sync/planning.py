@@ -410,8 +410,9 @@ def compare(
     connection.execute(_AUDIENCE.format(properties=_properties(connection)))
     connection.execute(
         # An audience may decide on a customer more than once, for one subject each.
-        "create temp view decisions as "
-        "select audience_id, customer_id, min(reason_code) as reason_code "
+        "create temp view decisions as select audience_id, customer_id, coalesce("
+        f"min(reason_code) filter (list_contains({list(CONSENT_REASONS)}, reason_code)), "
+        "min(reason_code)) as reason_code "
         "from vip_sms.marts.audience_decisions where decision <> 'member' group by all"
     )
     _leave_out(connection, ask(_newcomers(connection)))

@@ -425,5 +425,6 @@ def test_a_customer_decided_on_twice_in_an_audience_is_one_row(
             "from marts.audience_decisions where customer_id = 'c2'"
         )
     plan = sync.make_plan(settings, "vendor", AS_OF)
-    assert plan.part("vip", "remove").num_rows == 1
+    assert actions(plan, "vip") == {"c2": ("remove", "opted_out")}
+    assert plan.consent_removals() == 1
     assert plan.counts()["change"] == 1
