@@ -246,12 +246,17 @@ class Ledger:
         A million rows pass through Python here, so what is the same for most is not read from each:
         `desired_hash` and `attempts` are null for rows that are complete.
         """
-        audiences = self._connection.execute(
+        audiences = self.audiences(destination)
+        parts = [self._rows_of(destination, audience) for audience in audiences]
+        return pa.concat_tables([_SYNC_ROWS.empty_table(), *parts])
+
+    def audiences(self, destination: str) -> list[str]:
+        """The lists, and `profile`, of which anything is known at `destination`."""
+        found = self._connection.execute(
             "select distinct audience from sync_rows where destination = ? order by audience",
             (destination,),
-        ).fetchall()
-        parts = [self._rows_of(destination, audience) for (audience,) in audiences]
-        return pa.concat_tables([_SYNC_ROWS.empty_table(), *parts])
+        )
+        return [audience for (audience,) in found]
 
     def _rows_of(self, destination: str, audience: str) -> pa.Table:
         rows = self._table(

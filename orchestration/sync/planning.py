@@ -406,6 +406,8 @@ def compare(
         "cast(cast(occurred_at as timestamptz) as timestamp) as occurred_at from all_opt_outs"
     )
     connection.execute(_HELD)
+    connection.unregister("ledger")  # a million rows, now in `held`
+    del ledger
     connection.execute(_STOPS)
     connection.execute(_AUDIENCE.format(properties=_properties(connection)))
     connection.execute(

@@ -251,14 +251,13 @@ def _plan(
             for stop in fresh
         ]
         opt_outs = pa.concat_tables([opt_outs, pa.Table.from_pylist(rows, opt_outs.schema)])
-    rows = ledger.rows(platform.name)
-    lists = sorted(set(rows["audience"].unique().to_pylist()) - {PROFILE})
+    lists = [name for name in ledger.audiences(platform.name) if name != PROFILE]
     with connect(settings, read_only=True) as connection:
         return compare(
             connection,
             context,
             platform.name,
-            rows,
+            ledger.rows(platform.name),
             opt_outs,
             ledger_key(settings, create=False),
             platform.gone(lists),
