@@ -23,10 +23,10 @@ def forget(home: Path, night) -> dict[str, str]:
     """Let the ledger say that the outbox holds something else; return who was made what."""
     gone = next(each for each, vip in night.truth["vips"].items() if vip["reason"] == "opted_out")
     with sqlite3.connect(home / "ledger.sqlite") as ledger:
-        # Whoever shares a phone may be a contact of another name.
+        # On the one list alone; whoever shares a phone may be a contact of another name.
         (new,), (other,) = ledger.execute(
-            "select customer_id from sync_rows where audience = 'vip' and contact_id = customer_id "
-            "order by customer_id limit 2"
+            "select customer_id from sync_rows where contact_id = customer_id group by customer_id "
+            "having count(*) = 2 and max(audience) = 'vip' order by customer_id limit 2"
         ).fetchall()
         ledger.execute("delete from sync_rows where customer_id = ?", (new,))
         ledger.execute(
