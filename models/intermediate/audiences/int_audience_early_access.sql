@@ -26,7 +26,9 @@ int_audience_early_access as (
     from windows
     inner join tiers on windows.tier = tiers.tier
     -- A window that opens in the course of the day is told this night: the next is too late.
-    where windows.opens_at < {{ moment_of(date_plus(as_of_date(), 1, "day")) }}
+    where
+        windows.opens_at < {{ moment_of(date_plus(as_of_date(), 1, "day")) }}
+        and windows.closes_at > {{ as_of_moment() }}
 
 )
 

@@ -28,6 +28,7 @@ int_audience_event_invitation as (
     where
         campaigns.message_type in ('event_invitation')
         and tiers.tier_rank > 0
+        and campaigns.starts_at > {{ as_of_moment() }}
         and campaigns.starts_at < {{ moment_of(
             date_plus(as_of_date(), parameter("invitation_days"), "day")
         ) }}

@@ -32,6 +32,9 @@ int_audience_private_sale as (
         campaigns.message_type in ('private_sale', 'drop', 'limited_bundle', 'beta', 'holiday')
         and tiers.tier_rank > 0
         and campaigns.starts_at < {{ moment_of(date_plus(as_of_date(), 1, "day")) }}
+        and coalesce(
+            campaigns.ends_at, {{ days_after("campaigns.starts_at", "sale_days") }}
+        ) > {{ as_of_moment() }}
 
 )
 
