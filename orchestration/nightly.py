@@ -9,13 +9,12 @@ import io
 import logging
 import os
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -85,8 +84,6 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
     _admit(settings, as_of_date)
     home = prepare_dagster_home(settings)
 
-    from dagster._core.utils import make_new_run_id
-
     from orchestration.definitions import build_defs
     from orchestration.jobs import nightly_job
     from orchestration.warehouse import writer_lock
@@ -98,13 +95,10 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
             _retire_dead_runs(instance, nightly_job.name)
         definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
         printed = _LogStream(log)
-        run_id = make_new_run_id()
-        history = _light_history(home, run_id)
-        with history, redirect_stdout(printed), redirect_stderr(printed):
+        with redirect_stdout(printed), redirect_stderr(printed):
             result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
                 instance=instance,
                 partition_key=as_of_date.isoformat(),
-                run_id=run_id,
                 run_config={"loggers": {"night": {}}},
                 raise_on_error=False,
             )
@@ -150,7 +144,7 @@ def _retire_dead_runs(instance: dg.DagsterInstance, job_name: str) -> None:
 
 
 def _instance(home: Path) -> dg.DagsterInstance:
-    """Dagster's history in `home`; what steps print goes to our own log, not to a file for each."""
+    """Dagster's history in `home`, written the cheap way; what steps print goes to our own log."""
     import dagster as dg
     from dagster._core.instance import InstanceRef
 
@@ -158,37 +152,13 @@ def _instance(home: Path) -> dg.DagsterInstance:
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
     }
-    return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(home), overrides={"compute_logs": print_nowhere})
-    )
-
-
-@contextmanager
-def _light_history(home: Path, run_id: str) -> Iterator[None]:
-    """Make Dagster's history of a run cheap: a night has thousands of events.
-
-    Dagster opens and closes a connection for each, and SQLite folds its log into the file whenever
-    the last one closes: these stay open meanwhile. A power cut may cost the last events of the
-    history, never its order; what was sent is kept by the ledger, which is not spared anything.
-    """
-    from sqlalchemy import Engine, event
-
-    def trust_the_log(connection: Any, _: object) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("pragma synchronous = normal")
-
-    folder = home / "history" / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    event.listen(Engine, "connect", trust_the_log)
-    try:
-        with ExitStack() as kept:
-            for name in (run_id, "index"):
-                connection = kept.enter_context(closing(sqlite3.connect(folder / f"{name}.db")))
-                connection.execute("pragma journal_mode = wal").fetchone()
-                connection.execute("select count(*) from sqlite_master").fetchone()
-            yield
-    finally:
-        event.remove(Engine, "connect", trust_the_log)
+    light = {
+        "module": "orchestration.history",
+        "class": "NightlyEventLog",
+        "config": {"base_dir": str(home / "history" / "runs")},
+    }
+    overrides = {"compute_logs": print_nowhere, "event_log_storage": light}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
 
 
 def _log_of(settings: Settings, as_of_date: date) -> logging.Handler:

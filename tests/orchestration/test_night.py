@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from hook import webhook
@@ -207,3 +208,20 @@ def test_the_plot_and_previews_are_small(night) -> None:
     sizes = [path.stat().st_size for path in night.home.settings.paths.dagster.rglob("*.db")]
     assert sum(sizes) < 20_000_000
     assert night.home.settings.paths.published.stat().st_size < 50_000_000
+
+
+def test_dagster_reads_the_history_of_a_night_as_its_own(night) -> None:
+    """The pages of `make dev` open it with Dagster's own storage, without ours."""
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
+    folder = night.home.settings.paths.dagster / "history" / "runs"
+    log = SqliteEventLogStorage(str(folder))
+    kinds = {
+        record.dagster_event.event_type_value
+        for record in log.get_logs_for_run(night.told["run_id"])
+        if record.dagster_event
+    }
+    assert {"RUN_START", "ASSET_MATERIALIZATION", "RUN_SUCCESS"} <= kinds
+    (record,) = log.get_asset_records([dg.AssetKey(["marts", "customer_tiers"])])
+    assert record.asset_entry.last_materialization.run_id == night.told["run_id"]
+    assert not list(folder.glob("*.db-wal")), "the log of SQLite was not folded in at the end"
