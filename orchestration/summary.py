@@ -36,6 +36,20 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class Audience:
+    """One occasion to write: who is told tonight, who is held out, who is left out.
+
+    `state` is live, nobody, or no data: tables that its condition needs were not handed over.
+    """
+
+    audience_id: str
+    state: str
+    members: int
+    held_out: int
+    excluded: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """Figures of one night. `tiers` holds the VIP tiers, highest first; shares are 0 to 1."""
 
@@ -53,6 +67,7 @@ class Summary:
     audience: int
     holdout: int
     exclusions: list[Exclusion]
+    audiences: list[Audience]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
@@ -103,6 +118,14 @@ def read(settings: Settings, as_of_date: date) -> Summary:
             order by waterfall.audience_id, waterfall.step
             """
         ).fetchall()
+        audiences = connection.execute(
+            """
+            select audience_id, state, members, held_out, excluded,
+            from vip_sms.marts.audience_overview
+            where is_message
+            order by priority desc, audience_id
+            """
+        ).fetchall()
     active = sum(row[3] for row in tiers)
     vips = [row for row in tiers if row[1] > 0]
     return Summary(
@@ -120,6 +143,7 @@ def read(settings: Settings, as_of_date: date) -> Summary:
         audience=audience,
         holdout=holdout,
         exclusions=[Exclusion(*row) for row in exclusions],
+        audiences=[Audience(*row) for row in audiences],
     )
 
 

@@ -51,12 +51,15 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
     table.add_row("Audience tonight", f"[bold]{night.audience:,}[/bold]", "VIPs who may be texted")
     table.add_row("Held out", f"{night.holdout:,}", "never texted for promotion: the yardstick")
     for each in night.exclusions:
+        if each.audience_id != "vip":
+            continue
         table.add_row(
             f"  [dim]not: {each.reason_code.replace('_', ' ')}[/dim]",
             f"[dim]{each.customers:,}[/dim]",
             f"[dim]{each.description}[/dim]",
         )
     console.print(table)
+    _print_occasions(console, night)
 
     checks = f"\nChecks  [green]{outcome.count('passed'):,} passed[/green]"
     if outcome.count("warned"):
@@ -81,6 +84,27 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
         if path.exists():
             console.print(f"  {name:<20}{_short(path)}", soft_wrap=True)
     console.print(f"\n[dim]{seconds:.0f} s. The graph and its history: make dev[/dim]")
+
+
+def _print_occasions(console: Console, night: Summary) -> None:
+    """The occasions to write that concern somebody tonight, and what became of them."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("Occasions tonight", no_wrap=True, min_width=27)
+    for name in ("texted", "held out", "left out"):
+        table.add_column(name, justify="right")
+    for each in night.audiences:
+        if each.state == "live":
+            counts = (f"{count:,}" for count in (each.members, each.held_out, each.excluded))
+            table.add_row(f"  {each.audience_id.replace('_', ' ')}", *counts)
+    if table.row_count:
+        console.print()
+        console.print(table)
+    for state, told in (("nobody", "Nobody meets"), ("no data", "Without their tables")):
+        names = [
+            each.audience_id.replace("_", " ") for each in night.audiences if each.state == state
+        ]
+        if names:
+            console.print(f"  [dim]{told}: {', '.join(names)}[/dim]")
 
 
 def _delivered(outcome: Outcome) -> Iterator[str]:

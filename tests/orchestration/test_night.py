@@ -44,7 +44,7 @@ def copy(night, tmp_path: Path):
 
 def test_the_figures_add_up(night) -> None:
     told = night.told
-    stopped = sum(row["customers"] for row in told["exclusions"])
+    stopped = sum(row["customers"] for row in told["exclusions"] if row["audience_id"] == "vip")
     assert told["success"]
     assert told["vips"] == told["audience"] + told["holdout"] + stopped
     assert told["vips"] == sum(tier["customers"] for tier in told["tiers"])
@@ -58,8 +58,14 @@ def test_all_that_was_promised_lies_there(night) -> None:
         ("2026-07-01",)
     ]
     audience = list(csv.DictReader((paths.exports / "latest" / "vip_audience.csv").open()))
-    assert len(audience) == night.told["audience"]
-    assert len(list(paths.outbox.rglob("*.csv"))) == 3
+    vips = [row for row in audience if "vip" in row["audience_ids"].split(",")]
+    assert len(vips) == night.told["audience"]
+    told = {each["audience_id"]: each["members"] for each in night.told["audiences"]}
+    for name, members in told.items():
+        path = paths.exports / "latest" / "audiences" / f"{name}.csv"
+        rows = list(csv.DictReader(path.open())) if path.exists() else []
+        assert len(rows) == members, name
+    assert any(told.values()) and list(paths.outbox.rglob("*.csv"))
     assert (paths.quality / "2026-07-01.html").stat().st_size > 1000
     assert Path(night.told["files"]["exports"]).is_dir()
 
