@@ -10,7 +10,7 @@ SPARK_READY := .venv-spark/.ready
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help run dev test test-quick test-spark lint format bench reference lock docs clean
+.PHONY: help run dev test test-long test-quick test-spark lint format bench reference lock docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ dev: $(READY) ## the graph, its schedules, checks and history in Dagster's own p
 
 test: $(READY) ## every test
 	@$(BIN)/pytest -n 2 --dist loadgroup
+
+test-long: $(READY) ## every test, the random ones at full length: before a release
+	@VIP_TEST_LONG=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 test-quick: $(READY) ## the developer's loop: everything that is fast
 	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" -q

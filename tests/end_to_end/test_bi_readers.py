@@ -19,6 +19,7 @@ from vip_process import exported, start
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end_readers")]
 
 READERS = 10
+ASKED = 8  # of the marts, another choice each time
 NIGHTS = ("2026-07-02", "2026-07-03", "2026-07-01")  # the last one is the first, built again
 
 # Figures of one night that hang together, each from marts of their own.
@@ -48,7 +49,7 @@ def read_on(path: Path, stop: Event, notes: Path, seed: int) -> None:
                 # A tool asks one question after the other through the same connection.
                 dates = {
                     date
-                    for (table,) in tables
+                    for (table,) in chance.sample(tables, ASKED)
                     for (date,) in connection.execute(
                         f"select distinct as_of_date::varchar from marts.{table}"
                     ).fetchall()
@@ -58,7 +59,7 @@ def read_on(path: Path, stop: Event, notes: Path, seed: int) -> None:
                 assert connection.execute(CONSISTENT).fetchone() == (True,), dates
             seen |= dates
             reads += 1
-            time.sleep(chance.uniform(0.4, 1.6))
+            time.sleep(chance.uniform(1, 3))
         notes.write_text(json.dumps({"seen": sorted(seen), "reads": reads}))
     except BaseException as error:
         notes.write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
@@ -105,7 +106,7 @@ def watched(night, copy_of, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_no_reader_meets_an_error_or_a_torn_night(night, watched: Watched) -> None:
     assert [note for note in watched.notes if "error" in note] == []
-    assert all(note["reads"] > 10 for note in watched.notes)
+    assert all(note["reads"] > 5 for note in watched.notes)
     assert {day for note in watched.notes for day in note["seen"]} == {night.day, *NIGHTS}
 
 

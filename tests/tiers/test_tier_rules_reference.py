@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from amount import amount
 from dbt_runs import run_dbt
 from reference import (
     EVER,
@@ -45,8 +46,8 @@ AS_OF = date(1987, 6, 5)
 FIRST_DAY, LAST_DAY = date(2023, 6, 1), date(2025, 6, 30)
 LONG_AGO = date(2000, 1, 1)
 CUSTOMERS = 20
-QUICK, ALL = 6, 100
-"""Brands of twenty customers in the quick loop, and in all: 2,000 cases."""
+QUICK, ALL = 6, amount(usual=25, long=100)
+"""Brands of twenty customers in the quick loop, in all, and in the long run: 2,000 cases."""
 EXAMPLES = PROJECT_DIR / "examples" / "policies"
 TARGETS = ("tier_history", "customer_tiers")
 GIVEN = {
@@ -463,7 +464,7 @@ def test_the_ready_made_policies_do_what_they_say(statements: list[str], folder:
 @pytest.mark.parametrize(
     ("first", "brands"),
     [(0, QUICK), pytest.param(QUICK, ALL - QUICK, marks=pytest.mark.slow)],
-    ids=["a_few", "two_thousand"],
+    ids=["a_few", "many"],
 )
 def test_random_policies_over_random_customers(
     statements: list[str], first: int, brands: int
