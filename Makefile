@@ -38,7 +38,7 @@ test-spark: $(SPARK_READY) ## the same models on the second engine (needs Java)
 lint: $(READY) ## ruff and sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 
 format: $(READY) ## let ruff and sqlfluff put things in order
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
