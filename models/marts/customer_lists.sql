@@ -115,10 +115,10 @@ customer_lists as (
         {{ as_of_date() }} as as_of_date,
         list_id,
         customer_id,
-        row_number() over (
+        cast(row_number() over (
             partition by list_id
             order by weight desc, customer_id asc
-        ) as place,
+        ) as bigint) as place,
         evidence
     from listed
 

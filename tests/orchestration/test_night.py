@@ -227,7 +227,7 @@ def test_dagster_reads_the_history_of_a_night_as_its_own(night) -> None:
         for record in log.get_logs_for_run(night.told["run_id"])
         if record.dagster_event
     }
-    assert {"RUN_START", "ASSET_MATERIALIZATION", "RUN_SUCCESS"} <= kinds
+    assert {"PIPELINE_START", "ASSET_MATERIALIZATION", "PIPELINE_SUCCESS"} <= kinds
     (record,) = log.get_asset_records([dg.AssetKey(["marts", "customer_tiers"])])
     assert record.asset_entry.last_materialization.run_id == night.told["run_id"]
     assert not list(folder.glob("*.db-wal")), "the log of SQLite was not folded in at the end"
