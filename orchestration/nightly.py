@@ -84,6 +84,8 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
     _admit(settings, as_of_date)
     home = prepare_dagster_home(settings)
 
+    from sqlalchemy.exc import OperationalError
+
     from orchestration.definitions import build_defs
     from orchestration.jobs import nightly_job
     from orchestration.warehouse import writer_lock
@@ -96,12 +98,18 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
         definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
         printed = _LogStream(log)
         with redirect_stdout(printed), redirect_stderr(printed):
-            result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
-                instance=instance,
-                partition_key=as_of_date.isoformat(),
-                run_config={"loggers": {"night": {}}},
-                raise_on_error=False,
-            )
+            try:
+                result = definitions.resolve_job_def(nightly_job.name).execute_in_process(
+                    instance=instance,
+                    partition_key=as_of_date.isoformat(),
+                    run_config={"loggers": {"night": {}}},
+                    raise_on_error=False,
+                )
+            except OperationalError as error:
+                raise UserError(
+                    f"the history of runs cannot be written ({error.orig}): look for room in "
+                    f"{home} and run again; what was published before still stands"
+                ) from error
     outcome.run_id, outcome.success = result.run_id, result.success
     if not outcome.success and outcome.why is None:
         # A run that could not even begin has no logger yet that would have told.

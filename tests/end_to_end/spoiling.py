@@ -62,8 +62,13 @@ def no_room_for_files() -> None:
 
 
 def no_room_for_the_warehouse() -> None:
-    """Let the system refuse every file beyond 6 MB: a warehouse is larger."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, resource.RLIM_INFINITY))
+    """Let the system refuse every file beyond 11 MB: a warehouse is larger, a history is not."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (11_000_000, resource.RLIM_INFINITY))
+
+
+def no_room_for_the_history() -> None:
+    """Let the system refuse every file beyond 200 kB, Dagster's history among the first."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 
 
 def slip_in(home: Path, customer: str) -> None:

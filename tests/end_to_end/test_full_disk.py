@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from spoiling import no_room_for_the_warehouse
+from spoiling import no_room_for_the_history, no_room_for_the_warehouse
 from vip_process import content, csv_rows, exported, query, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
@@ -54,3 +54,12 @@ def test_a_full_disk_before_anything_is_built(night, home: Path, tmp_path: Path)
     assert "File too large" in run.wait().complaint
     assert exported(home, night.day) == exported(night.home, night.day)
     assert query(home, "from marts.run_context") == query(night.home, "from marts.run_context")
+
+
+def test_no_room_for_the_history_is_said_in_one_line(night, home: Path, tmp_path: Path) -> None:
+    run = start(
+        tmp_path, "nightly", before=no_room_for_the_history, raw_dir=night.changed_raw, home=home
+    )
+    told = run.wait().complaint
+    assert "cannot be written" in told and "unexpected" not in told
+    assert exported(home, night.day) == exported(night.home, night.day)

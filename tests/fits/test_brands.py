@@ -125,7 +125,7 @@ BRANDS = [
 
 @pytest.mark.parametrize(
     ("brand", "chosen", "reason"),
-    BRANDS[: amount(usual=4, long=len(BRANDS))],
+    BRANDS[: amount(usual=2, long=len(BRANDS))],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_fallback_is_named(

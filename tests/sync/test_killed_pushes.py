@@ -18,7 +18,7 @@ from orchestration import sync
 from orchestration.settings import PROJECT_DIR, Settings
 
 NIGHT = AS_OF + timedelta(days=1)
-KILLS = amount(usual=12, long=50)
+KILLS = amount(usual=8, long=50)
 BEFORE = members(40)
 AFTER = [*members(40)[8:], *(Vip(f"c{number}") for number in range(41, 60))]
 HELD_OUT = ["c9001", "c1", "c2"]

@@ -46,7 +46,7 @@ AS_OF = date(1987, 6, 5)
 FIRST_DAY, LAST_DAY = date(2023, 6, 1), date(2025, 6, 30)
 LONG_AGO = date(2000, 1, 1)
 CUSTOMERS = 20
-QUICK, ALL = 6, amount(usual=25, long=100)
+QUICK, ALL = 6, amount(usual=14, long=100)
 """Brands of twenty customers in the quick loop, in all, and in the long run: 2,000 cases."""
 EXAMPLES = PROJECT_DIR / "examples" / "policies"
 TARGETS = ("tier_history", "customer_tiers")
