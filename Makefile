@@ -9,6 +9,7 @@ SPARK_READY := .venv-spark/.ready
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
+export UV_SYSTEM_CERTS := true
 
 .PHONY: help run dev test test-long test-quick test-spark lint format bench reference lock docs clean
 
@@ -64,12 +65,15 @@ clean: ## remove what the program wrote and the environments
 	rm -rf var target logs $(VENV) .venv-spark
 
 # uv comes from the lock, by hash, through the pip that is there; uv then installs the rest in seconds.
+# Where pip knows a way to a registry that uv does not (a mirror, a proxy), pip does the whole.
 define install
 	@echo "Setting up $(1) (once, and again when the lock changes)"
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 	@sed -n '/^uv==/,/^[a-z]/{/^uv==/p;/--hash/p;}' $(2) > $(1)/uv.txt
 	@$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1)/uv.txt
-	@$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode $(2)
+	@$(1)/bin/uv pip sync --quiet --python $(1)/bin/python --require-hashes --compile-bytecode $(2) \
+		|| { echo "uv cannot install here: pip does, in minutes"; \
+		$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(2); }
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation -e .
 	@touch $(1)/.ready
 endef

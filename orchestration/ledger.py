@@ -133,9 +133,11 @@ _MIGRATIONS = (
     """,
     """
     -- One row per audience, contact and night that decided on a message: cool-downs and caps of
-    -- later nights count it before any platform reports it.
+    -- later nights count it before any platform reports it. The key comes first: where it does
+    -- not, integrity_check of SQLite 3.40 sees nulls that are not there.
     create table messages (
         is_sample integer not null,
+        as_of_date text not null,
         audience_id text not null,
         contact_id text not null,
         customer_id text not null,
@@ -143,7 +145,6 @@ _MIGRATIONS = (
         message_class text not null,
         send_at text not null,
         ends_at text,
-        as_of_date text not null,
         primary key (is_sample, as_of_date, audience_id, contact_id)
     ) strict, without rowid;
     """,
@@ -161,6 +162,7 @@ _HOLDOUT_LOG = pa.schema(
 )
 _MESSAGE_LOG = pa.schema(
     [
+        ("as_of_date", pa.string()),
         ("audience_id", pa.string()),
         ("contact_id", pa.string()),
         ("customer_id", pa.string()),
@@ -168,7 +170,6 @@ _MESSAGE_LOG = pa.schema(
         ("message_class", pa.string()),
         ("send_at", pa.string()),
         ("ends_at", pa.string()),
-        ("as_of_date", pa.string()),
     ]
 )
 _SYNC_ROWS = pa.schema(
@@ -681,8 +682,8 @@ def append_message_log(
 ) -> int:
     """Add the messages of `marts.audience_decisions` to the ledger; return how many."""
     decided = connection.execute(
-        "select audience_id, contact_id, customer_id, subject_id, message_class, "
-        "cast(send_at as varchar), cast(ends_at as varchar), cast(as_of_date as varchar) "
+        "select cast(as_of_date as varchar), audience_id, contact_id, customer_id, subject_id, "
+        "message_class, cast(send_at as varchar), cast(ends_at as varchar) "
         "from vip_sms.marts.audience_decisions where is_message and decision = 'member' "
         "order by all"
     ).fetchall()
