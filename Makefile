@@ -25,13 +25,13 @@ dev: $(READY) ## the graph, its schedules, checks and history in Dagster's own p
 	@$(BIN)/vip dagster-home >/dev/null && DAGSTER_HOME="$$($(BIN)/vip dagster-home)" $(BIN)/dagster dev
 
 test: $(READY) ## every test
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) ## every test, the random ones at full length: before a release
-	@VIP_TEST_LONG=1 $(BIN)/pytest -n 2 --dist loadgroup
+	@VIP_TEST_LONG=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: $(READY) ## the developer's loop: everything that is fast
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" -q
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" -q
 
 test-spark: $(SPARK_READY) ## the same models on the second engine (needs Java)
 	@.venv-spark/bin/pytest tests/parity

@@ -88,3 +88,16 @@
 {% macro days_ago(parameter_name) -%}
     {{ moment_of(date_plus(as_of_date(), "-" ~ parameter(parameter_name), "day")) }}
 {%- endmacro %}
+
+{% macro tier_news(change_reason) -%}
+    {#- What came with the last change of tier, of the CTEs `changes` and `benefits`. -#}
+    select
+        changes.customer_id,
+        changes.tier as subject_id,
+        {{ moment_of("changes.valid_from") }} as occurred_at,
+        {{ days_after("changes.valid_from", "tier_news_days") }} as expires_at,
+        {{ merge_fields(benefit="benefits.benefit") }}
+    from changes
+    left join benefits on changes.tier = benefits.tier
+    where changes.change_reason = '{{ change_reason }}' and changes.valid_to is null
+{%- endmacro %}

@@ -19,7 +19,7 @@ from orchestration.files import write_private
 from orchestration.night import require_night
 from orchestration.pages import environment
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, records
 
 _PERCENTILES = (0.5, 0.8, 0.9, 0.95, 0.99)
 
@@ -83,10 +83,10 @@ def read(settings: Settings, as_of_date: date) -> Audit:
     with connect(settings, read_only=True) as connection:
         night = require_night(connection, as_of_date)
         version = night["policy_version"]
-        (policy,) = _rows(
+        (policy,) = records(
             connection, "select * from policy.policy_versions where policy_version = ?", version
         )
-        (spend,) = _rows(
+        (spend,) = records(
             connection,
             "select "
             + ", ".join(f'quantile_cont(qualifying_spend, {p}) as "{p}"' for p in _PERCENTILES)
@@ -99,7 +99,7 @@ def read(settings: Settings, as_of_date: date) -> Audit:
             rules=_rules(connection, version),
             tiers=_tiers(connection, version),
             spend={float(share): value for share, value in spend.items()},
-            benefits=_rows(
+            benefits=records(
                 connection,
                 "select usage.* from vip_sms.marts.benefit_usage as usage inner join "
                 "(select distinct tier, tier_rank from policy.tier_rules where policy_version = ?) "
@@ -212,7 +212,7 @@ def _benefits(audit: Audit) -> list[Finding]:
 
 def _rules(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str, Any]]:
     """The rules in force; `met` is the share of active customers who meet a fixed amount today."""
-    rules = _rows(
+    rules = records(
         connection,
         "select tier, tier_rank, metric, rule, threshold, unit from policy.tier_rules "
         "where policy_version = ? order by tier_rank desc, metric",
@@ -222,7 +222,7 @@ def _rules(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str
     for rule in rules:
         rule["met"] = None
         if rule["rule"] == "at_least" and rule["metric"] in columns:
-            (row,) = _rows(
+            (row,) = records(
                 connection,
                 f'select avg(case when "{rule["metric"]}" >= ? then 1 else 0 end) as met '
                 f"from ({_ACTIVE})",
@@ -233,7 +233,7 @@ def _rules(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str
 
 
 def _tiers(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str, Any]]:
-    return _rows(
+    return records(
         connection,
         f"""
         with tiers as (
@@ -269,12 +269,6 @@ def _tiers(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str
         order by tiers.tier_rank desc""",
         version,
     )
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, query: str, *values: object
-) -> list[dict[str, Any]]:
-    return connection.execute(query, values).to_arrow_table().to_pylist()
 
 
 def _number(value: float | None, digits: int = 0) -> str:

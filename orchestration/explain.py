@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.errors import UserError
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.warehouse import sql_path
+from orchestration.warehouse import records, sql_path
 
 _REASONS = PROJECT_DIR / "seeds" / "policy" / "decision_reasons.csv"
 
@@ -116,21 +116,21 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
     with duckdb.connect() as connection:
         connection.execute(f"attach {sql_path(path)} as vip_sms (read_only)")
         connection.execute("use vip_sms.marts")
-        (night,) = _rows(connection, "select * from run_context")
+        (night,) = records(connection, "select * from run_context")
         day = as_of_date or night["as_of_date"]
         if day > night["as_of_date"]:
             raise UserError(
                 f"the marts are of {night['as_of_date']} and know nothing of {day}: "
                 f"run `vip nightly --as-of {day}`"
             )
-        standing = _rows(
+        standing = records(
             connection, "select * from customer_tiers where customer_id = ?", customer_id
         )
         if not standing:
             raise UserError(f"no customer {customer_id} in the marts of {night['as_of_date']}")
         history = _history(connection, customer_id, day)
         is_tonight = day == night["as_of_date"]
-        (value,) = _rows(
+        (value,) = records(
             connection, "select * from customer_value where customer_id = ?", customer_id
         )
         held = history[-1] if history else None
@@ -148,7 +148,7 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
 
 
 def _history(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date) -> list[Span]:
-    rows = _rows(
+    rows = records(
         connection,
         "select tier, valid_from, case when valid_to <= ? then valid_to end as valid_to, "
         "change_reason, policy_version from tier_history "
@@ -161,7 +161,7 @@ def _history(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date)
 
 
 def _rules(connection: duckdb.DuckDBPyConnection, value: dict[str, Any]) -> list[Rule]:
-    rules = _rows(
+    rules = records(
         connection,
         "select tier, metric, rule, threshold, unit, reason from tier_requirements "
         "order by tier_rank desc, metric",
@@ -176,19 +176,13 @@ def _rules(connection: duckdb.DuckDBPyConnection, value: dict[str, Any]) -> list
 
 
 def _audiences(connection: duckdb.DuckDBPyConnection, customer_id: str) -> list[Audience]:
-    rows = _rows(
+    rows = records(
         connection,
         "select audience_id, decision, reason_code, message_class from audience_decisions "
         "where customer_id = ? order by audience_id",
         customer_id,
     )
     return [Audience(**row, why=_reasons().get(row["reason_code"], "")) for row in rows]
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, query: str, *values: object
-) -> list[dict[str, Any]]:
-    return connection.execute(query, values).to_arrow_table().to_pylist()
 
 
 def _float(value: Any) -> float | None:

@@ -623,14 +623,13 @@ def copy_holdout_log(
 ) -> int:
     """Replace `raw.holdout_log` by the assignments known on `as_of_date`; return their number."""
     log = ledger.holdout_log(as_of_date, is_sample=is_sample)
-    connection.register("assignments", log)
-    connection.execute(
-        "create or replace table raw.holdout_log as "
-        "select * replace (cast(assigned_on as date) as assigned_on) from assignments "
-        "order by experiment_id, contact_id"
+    return _replace(
+        connection,
+        "holdout_log",
+        log,
+        "select * replace (cast(assigned_on as date) as assigned_on) from log "
+        "order by experiment_id, contact_id",
     )
-    connection.unregister("assignments")
-    return log.num_rows
 
 
 def copy_to_warehouse(
@@ -666,14 +665,20 @@ def copy_message_log(
 ) -> int:
     """Replace `raw.message_log` by the messages of the nights before; return their number."""
     log = ledger.message_log(as_of_date, is_sample=is_sample)
-    connection.register("messages", log)
-    connection.execute(
-        "create or replace table raw.message_log as "
+    return _replace(
+        connection,
+        "message_log",
+        log,
         "select * replace (cast(send_at as timestamp) as send_at, "
         "cast(ends_at as timestamp) as ends_at, cast(as_of_date as date) as as_of_date) "
-        "from messages order by as_of_date, audience_id, contact_id"
+        "from log order by as_of_date, audience_id, contact_id",
     )
-    connection.unregister("messages")
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, name: str, log: pa.Table, query: str) -> int:
+    connection.register("log", log)
+    connection.execute(f"create or replace table raw.{name} as {query}")
+    connection.unregister("log")
     return log.num_rows
 
 

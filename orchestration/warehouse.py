@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -37,6 +38,13 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         mode = "(read_only)" if read_only else ""
         connection.execute(f"attach if not exists {sql_path(paths.build)} as vip_sms {mode}")
     return connection
+
+
+def records(
+    connection: duckdb.DuckDBPyConnection, query: str, *values: object
+) -> list[dict[str, Any]]:
+    """The rows of a query by the names of its columns; `values` take the place of its `?`."""
+    return connection.execute(query, values).to_arrow_table().to_pylist()
 
 
 def sql_path(path: Path) -> str:

@@ -1,3 +1,7 @@
+{%- set carried = [
+    "order_line_id", "order_id", "customer_id", "product_id", "ordered_at", "quantity",
+    "unit_cost", "gross_revenue", "line_discount_amount",
+] %}
 with
 
 orders as (
@@ -82,15 +86,7 @@ discounted_lines as (
 revenue as (
 
     select
-        order_line_id,
-        order_id,
-        customer_id,
-        product_id,
-        ordered_at,
-        quantity,
-        unit_cost,
-        gross_revenue,
-        line_discount_amount,
+        {{ carried | join(",\n        ") }},
         case
             when order_value > 0
                 then {{ money_of_double(
@@ -107,15 +103,7 @@ revenue as (
     union all
 
     select
-        order_line_id,
-        order_id,
-        customer_id,
-        product_id,
-        ordered_at,
-        quantity,
-        unit_cost,
-        gross_revenue,
-        line_discount_amount,
+        {{ carried | join(",\n        ") }},
         0 as order_discount_share
     from amounts
     where order_discount_amount <= 0

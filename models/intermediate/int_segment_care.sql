@@ -81,14 +81,7 @@ things as (
 
     select
         customer_id,
-        score as latest_nps,
-        cast(null as int) as csat,
-        cast(null as double) as sentiment,
-        0 as tickets,
-        0 as return_count,
-        0 as open_incidents,
-        0 as severe_incidents,
-        0 as complaints
+        {{ care_signals(latest_nps="score") }}
     from answers
     where place = 1
 
@@ -96,14 +89,7 @@ things as (
 
     select
         customer_id,
-        null as latest_nps,
-        csat,
-        cast(sentiment as double) as sentiment,
-        1 as tickets,
-        0 as return_count,
-        0 as open_incidents,
-        0 as severe_incidents,
-        0 as complaints
+        {{ care_signals(csat="csat", sentiment="sentiment", tickets=1) }}
     from tickets
     where opened_at >= {{ since }}
 
@@ -111,14 +97,7 @@ things as (
 
     select
         customer_id,
-        null as latest_nps,
-        null as csat,
-        null as sentiment,
-        0 as tickets,
-        1 as return_count,
-        0 as open_incidents,
-        0 as severe_incidents,
-        0 as complaints
+        {{ care_signals(return_count=1) }}
     from returns
     where customer_id is not null and returned_at >= {{ since }}
 
@@ -126,14 +105,10 @@ things as (
 
     select
         customer_id,
-        null as latest_nps,
-        null as csat,
-        null as sentiment,
-        0 as tickets,
-        0 as return_count,
-        case when resolved_at is null then 1 else 0 end as open_incidents,
-        case when severity = 'high' then 1 else 0 end as severe_incidents,
-        0 as complaints
+        {{ care_signals(
+            open_incidents="case when resolved_at is null then 1 else 0 end",
+            severe_incidents="case when severity = 'high' then 1 else 0 end",
+        ) }}
     from incidents
     where opened_at >= {{ since }}
 
@@ -141,14 +116,7 @@ things as (
 
     select
         customer_id,
-        null as latest_nps,
-        null as csat,
-        null as sentiment,
-        0 as tickets,
-        0 as return_count,
-        0 as open_incidents,
-        0 as severe_incidents,
-        1 as complaints
+        {{ care_signals(complaints=1) }}
     from complaints
 
 ),

@@ -115,38 +115,25 @@ top_shares as (
 proposals as (
 
     select
-        'in_force' as proposal,
-        tier_rank,
-        cast(threshold as double) as threshold,
-        cast(null as double) as goodness_of_fit
-    from tiers_in_force
-
-    union all
-
-    select
         concat('natural_breaks_', cast(tier_count as {{ dbt.type_string() }})) as proposal,
         tier_rank,
         threshold,
         goodness_of_fit
     from breaks
 
-    union all
-
-    select
-        'top_shares' as proposal,
-        tier_rank,
-        cast(threshold as double) as threshold,
-        cast(null as double) as goodness_of_fit
-    from top_shares
+    {%- for proposal, thresholds in [
+        ("in_force", "tiers_in_force"), ("top_shares", "top_shares"), ("break_even", "break_even")
+    ] %}
 
     union all
 
     select
-        'break_even' as proposal,
+        '{{ proposal }}' as proposal,
         tier_rank,
         cast(threshold as double) as threshold,
         cast(null as double) as goodness_of_fit
-    from break_even
+    from {{ thresholds }}
+    {%- endfor %}
 
 ),
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from orchestration.settings import PROJECT_DIR, Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audiences")]
+pytestmark = pytest.mark.slow
 
 NOON = datetime(2026, 7, 1, 12)
 HOUR = timedelta(hours=1)

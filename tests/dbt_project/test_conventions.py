@@ -6,8 +6,6 @@ import conventions as that
 import pytest
 from conventions import CHECKS, Check, Column, Node, Project
 
-pytestmark = pytest.mark.xdist_group("dbt_project")
-
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_project_keeps_its_conventions(check: Check, project: Project) -> None:

@@ -9,8 +9,6 @@ import duckdb
 import pytest
 from conventions import Project
 
-pytestmark = pytest.mark.xdist_group("dbt_project")
-
 CHECKS = "tests/dbt/singular"
 
 

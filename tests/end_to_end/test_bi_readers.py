@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from vip_process import exported, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end_readers")]
+pytestmark = pytest.mark.slow
 
 READERS = 10
 ASKED = 8  # of the marts, another choice each time

@@ -9,7 +9,7 @@ import pytest
 from spoiling import no_room_for_the_history, no_room_for_the_warehouse
 from vip_process import content, csv_rows, exported, query, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 
 def test_it_is_one_line_and_the_old_files_stand(night, failed) -> None:

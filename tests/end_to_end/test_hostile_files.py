@@ -10,7 +10,7 @@ import pytest
 from small_brand import DAY, ROWS, TABLES, write
 from vip_process import content, exported, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 LONG = "x" * 1_000_000
 HEADER, *LINES = TABLES["orders"].splitlines()

@@ -14,11 +14,6 @@ from vip_process import start
 
 from orchestration.errors import mask
 
-
-def slow(test):
-    return pytest.mark.slow(pytest.mark.xdist_group("end_to_end")(test))
-
-
 # Where personal data belong: closed to others, or never leaving the house.
 PRIVATE = ("exports", "outbox", "warehouse.duckdb")
 EMAIL = re.compile(rb"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -86,7 +81,7 @@ def test_masking_knows_a_number_in_company_and_a_long_field_takes_no_time() -> N
         assert time.process_time() - began < 5
 
 
-@slow
+@pytest.mark.slow
 def test_the_search_finds_what_it_looks_for(night, people: People) -> None:
     audience = night.home / "exports" / night.day / "vip_audience.csv"
     in_files = len(people.found_in(audience.read_bytes()))
@@ -97,7 +92,7 @@ def test_the_search_finds_what_it_looks_for(night, people: People) -> None:
     assert in_files > 80 and in_tables > 1000
 
 
-@slow
+@pytest.mark.slow
 def test_a_night_that_went_well_shows_nobody(night, people: People) -> None:
     found = {name: people.found_in(text) for name, text in written(night.home)}
     names = " ".join(found)
@@ -107,7 +102,7 @@ def test_a_night_that_went_well_shows_nobody(night, people: People) -> None:
     assert people.found_in(night.printed.encode()) == set()
 
 
-@slow
+@pytest.mark.slow
 def test_a_night_that_failed_shows_nobody(failed, people: People) -> None:
     """Rows about somebody did not fit, and the run broke off later on."""
     with duckdb.connect(str(failed.home / "warehouse.duckdb"), read_only=True) as connection:
@@ -118,7 +113,7 @@ def test_a_night_that_failed_shows_nobody(failed, people: People) -> None:
     assert people.found_in((failed.ended.out + failed.ended.err).encode()) == set()
 
 
-@slow
+@pytest.mark.slow
 def test_a_gate_that_stays_shut_shows_nobody(night, home: Path, people: People, tmp_path) -> None:
     """The page of the night shows the rows that must not leave, and whose they are by id alone."""
     customer = night.truth["suppressed"][0]
@@ -132,7 +127,7 @@ def test_a_gate_that_stays_shut_shows_nobody(night, home: Path, people: People, 
     assert people.found_in((said.out + said.err).encode()) == set()
 
 
-@slow
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [(), ("--json",)])
 def test_a_check_shows_nobody(night, people: People, tmp_path: Path, how: tuple[str, ...]) -> None:
     said = start(tmp_path, "check", *how, raw_dir=night.changed_raw, home=tmp_path / "var").wait()

@@ -16,7 +16,7 @@ from vip_process import content, csv_rows, query, start
 
 from orchestration.settings import PROJECT_DIR
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 ONE_LIST = "halfway"
 """Who has half of the way behind them is on no other list: no VIP yet."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from vip_process import csv_rows, exported, query
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 HOLDOUT_SHARE, SALT = 0.10, "vip-global-1"  # of seeds/policy/holdouts.csv
 

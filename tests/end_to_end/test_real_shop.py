@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from vip_process import exported, query, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end_readers")]
+pytestmark = pytest.mark.slow
 
 DAY = "2010-12-10"
 

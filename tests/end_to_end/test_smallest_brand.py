@@ -8,7 +8,7 @@ import pytest
 from small_brand import DAY, ROWS, write
 from vip_process import csv_rows, exported, query, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.slow
 
 
 def test_three_csv_files_make_a_night(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from orchestration import fits
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("brands")]
+pytestmark = pytest.mark.slow
 
 AS_OF = date(2026, 7, 1)
 MODELS = ("+customer_ltv", "+ltv_backtests", "+ltv_calibration", "+threshold_proposals")

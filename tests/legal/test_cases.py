@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("law")]
+pytestmark = pytest.mark.slow
 
 SUMMER, JULY_4 = date(2026, 7, 1), date(2026, 7, 4)  # a Wednesday, a Saturday
 US_SPRING, US_AUTUMN = date(2026, 3, 8), date(2026, 11, 1)  # Sundays: the clocks change at 02:00

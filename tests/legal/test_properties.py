@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("law")]
+pytestmark = pytest.mark.slow
 
 QUARTER = timedelta(minutes=15)
 LEAD, HORIZON, LEAST = timedelta(hours=4), timedelta(days=7), timedelta(hours=1)

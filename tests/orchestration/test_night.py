@@ -16,7 +16,7 @@ from hook import webhook
 from orchestration.locking import is_locked
 from orchestration.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("night")]
+pytestmark = pytest.mark.slow
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -46,7 +46,6 @@ def fingerprint(settings: Settings) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("simulate")
 def test_the_policy_in_force_moves_nobody(built: Settings, tmp_path: Path) -> None:
     before = fingerprint(built)
     made = simulate(built, POLICY_DIR, tmp_path / "moves.csv")
@@ -66,7 +65,6 @@ def test_the_policy_in_force_moves_nobody(built: Settings, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("simulate")
 def test_a_draft_that_begins_later_is_replayed_from_the_start(
     built: Settings, tmp_path: Path
 ) -> None:

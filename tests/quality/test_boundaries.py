@@ -71,6 +71,7 @@ def test_specs_and_pages_do_not_import_great_expectations():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what a judge imports
 def test_judging_is_quiet(brand, capfd, caplog):
     brand.judge("gate")
     assert capfd.readouterr() == ("", "")

@@ -35,7 +35,7 @@ def test_later_nights_know_what_was_decided(settings: Settings) -> None:
     assert decide(settings, 2) == 1, "who is on a list only gets no message"
     night = datetime(2026, 7, 1)
     said = ("vip", "k-c2", "c2", "gold", "promotional", night + timedelta(hours=13))
-    assert known(settings, NEXT) == [(*said, night + timedelta(days=2), AS_OF)]
+    assert known(settings, NEXT) == [(AS_OF, *said, night + timedelta(days=2))]
     assert known(settings, NEXT, is_sample=False) == [], "the sample binds no real brand"
 
 

@@ -25,7 +25,7 @@ from reference import UNIT, Customer, Movement, Version, World, add_months, days
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("tiers")]
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 400
 SEED = 20260701

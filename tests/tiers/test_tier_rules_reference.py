@@ -39,8 +39,6 @@ from reference import (
 from orchestration.policy import find_problems, read_policy
 from orchestration.settings import PROJECT_DIR, Settings
 
-pytestmark = pytest.mark.xdist_group("tiers")
-
 AS_OF = date(1987, 6, 5)
 """The night for which the models are compiled; each case puts its own in its place."""
 FIRST_DAY, LAST_DAY = date(2023, 6, 1), date(2025, 6, 30)

@@ -25,7 +25,7 @@ from orchestration.landing import land
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("value")]
+pytestmark = pytest.mark.slow
 
 CUSTOMERS = 250
 FIRST_DAY = date(2021, 12, 1)

@@ -88,6 +88,27 @@ received as (
 
 ),
 
+-- What counts for its own class counts for all of them together too.
+counted as (
+
+    select
+        contact_id,
+        message_class,
+        sent_at,
+        weight
+    from received
+
+    union all
+
+    select
+        contact_id,
+        'all' as message_class,
+        sent_at,
+        weight
+    from received
+
+),
+
 -- The window rolls: it ends when tonight's message would go out, and what went exactly its length
 -- before has left it.
 used as (
@@ -100,17 +121,17 @@ used as (
         sum(
             case
                 when
-                    received.sent_at
+                    counted.sent_at
                     > {{ hours_after("contact_caps.send_at", "-contact_caps.window_hours") }}
-                    then received.weight
+                    then counted.weight
                 else 0
             end
         ) as weight
     from contact_caps
-    left join received
+    left join counted
         on
-            contact_caps.contact_id = received.contact_id
-            and contact_caps.message_class in (received.message_class, 'all')
+            contact_caps.contact_id = counted.contact_id
+            and contact_caps.message_class = counted.message_class
     group by
         contact_caps.contact_id,
         contact_caps.message_class,
