@@ -1,4 +1,4 @@
-"""The night's files for marketers: audience, holdout and a manifest, all of them or none.
+"""The night's files: audience, holdout, codes for the shop and a manifest, all of them or none.
 
 The same raw data, policy and date give the same bytes, so a night can be rebuilt and compared. What
 stands in the rows is decided by the models of schema `activation`.
@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.codes import attach_codes
 from orchestration.errors import UserError
 from orchestration.files import (
     PRIVATE_FILE,
@@ -27,6 +28,7 @@ from orchestration.files import (
     remove,
     saving,
 )
+from orchestration.keys import code_key
 from orchestration.night import require_night
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
@@ -96,10 +98,15 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
         # One thread and kept order: nothing of the scheduling may show in the bytes.
         connection.execute("set threads = 1; set preserve_insertion_order = true")
         context = require_night(connection, as_of_date)
-        audience = _columns(connection, "activation.sync_vip_audience")
+        attach_codes(connection, code_key(settings, create=True))
+        audience = _columns(connection, "coded_audience")
         files = {
-            "vip_audience": (
-                f"select {audience} from activation.sync_vip_audience order by customer_id"
+            "vip_audience": f"select {audience} from coded_audience order by customer_id",
+            "access_codes": (
+                "select campaign_id, code, opens_at, closes_at, customer_id, tier, campaign_name "
+                "from activation.sync_access_windows "
+                "inner join access_codes using (campaign_id, customer_id) "
+                "order by campaign_id, customer_id"
             ),
             "holdout": (
                 "select experiment_id, customer_id, arm from activation.sync_vip_holdout "
@@ -111,12 +118,12 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
             for name, query in files.items()
             for extension in ("csv", "parquet")
         ]
-        told = _columns(connection, "activation.sync_audience_members", leave_out=_PROFILE)
+        told = _columns(connection, "coded_members", leave_out=_PROFILE)
         for audience_id in _audiences(connection):
             query = (
-                f"select {audience}, {told} from activation.sync_vip_audience "
-                "inner join activation.sync_audience_members using (as_of_date, customer_id, "
-                f"contact_id) where audience_id = '{audience_id}' order by customer_id"
+                f"select {audience}, {told} from coded_audience "
+                "inner join coded_members using (as_of_date, customer_id, contact_id) "
+                f"where audience_id = '{audience_id}' order by customer_id"
             )
             written.append(_write(connection, query, folder / "audiences" / f"{audience_id}.csv"))
     manifest = {

@@ -1,12 +1,17 @@
-"""The secret that hashes in the ledger are keyed with, so that no phone can be guessed from one.
+"""The secrets of a home: what hashes in the ledger are keyed with, and what codes are made from.
 
-From the environment (`VIP_LEDGER_KEY`), or from a private file of the home, made when first needed.
+No phone can be guessed from such a hash, and no code from another one. Each comes from the
+environment (`VIP_LEDGER_KEY`, `VIP_CODE_KEY`), or from a private file of the home, made when first
+needed.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from orchestration.errors import UserError
 from orchestration.files import PRIVATE_FILE
@@ -20,9 +25,19 @@ def ledger_key(settings: Settings, *, create: bool) -> bytes:
 
     Raises `UserError` for a key file that others may read, or that holds no key.
     """
-    if settings.ledger_key:
-        return settings.ledger_key.get_secret_value().encode()
-    path = settings.paths.ledger_key
+    without = "every profile is sent once more"
+    return _key(settings.ledger_key, settings.paths.ledger_key, create, without)
+
+
+def code_key(settings: Settings, *, create: bool) -> bytes:
+    """Return the key that codes are made from; as `ledger_key`."""
+    without = "every code told so far is another one"
+    return _key(settings.code_key, settings.paths.code_key, create, without)
+
+
+def _key(given: SecretStr | None, path: Path, create: bool, without: str) -> bytes:
+    if given:
+        return given.get_secret_value().encode()
     if not path.exists():
         key = secrets.token_hex(_BYTES)
         if create:
@@ -38,7 +53,6 @@ def ledger_key(settings: Settings, *, create: bool) -> bytes:
     key = path.read_text(encoding="ascii").strip()
     if len(key) < _BYTES:
         raise UserError(
-            f"{path} holds no key: restore it from a backup, or remove it and every profile is "
-            "sent once more"
+            f"{path} holds no key: restore it from a backup, or remove it and {without}"
         )
     return key.encode()

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     ledger_key: SecretStr | None = Field(
         None, description="Secret of the hashes in the ledger; unset: a private file of the home."
     )
+    code_key: SecretStr | None = Field(
+        None, description="Secret that early-access codes are made from; unset: a private file."
+    )
     policy_draft: Path | None = Field(
         None, description="Folder of a policy draft that the asset policy_simulation replays."
     )
@@ -94,6 +97,7 @@ class Paths:
         self.exports = home / "exports"
         self.ledger = home / "ledger.sqlite"
         self.ledger_key = home / "ledger.key"
+        self.code_key = home / "code.key"
         self.outbox = home / "outbox"
         self.quality = home / "quality"
         self.audits = home / "audits"

@@ -49,10 +49,14 @@ def build(
     as_of: date = AS_OF,
     holdout: list[str] = ("c9001", "c9002"),
     decisions: dict[str, str] | None = None,
+    coded: list[str] = (),
     is_sample: bool = True,
     fingerprint: str = "f1",
 ) -> None:
-    """Write warehouse and marts as a nightly run leaves them. `decisions`: reason by customer."""
+    """Write warehouse and marts as a nightly run leaves them.
+
+    `decisions`: reason by customer. `coded`: who has a code in campaign ea.
+    """
     paths = settings.paths
     for path in (paths.warehouse, paths.build):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,13 +91,14 @@ def build(
             "create table activation.sync_vip_audience (as_of_date date, customer_id varchar, "
             "contact_id varchar, phone varchar, email varchar, first_name varchar, tier varchar, "
             "tier_rank integer, audience_ids varchar, tier_since date, next_tier varchar, "
-            "spend_to_next_tier decimal(18, 4), progress_to_next_tier double)"
+            "spend_to_next_tier decimal(18, 4), progress_to_next_tier double, "
+            "message_campaign_id varchar)"
         )
         insert(
             con,
             "activation.sync_vip_audience",
             "select ?, column0, column1, column2, column3, 'Ann', column4, 2, 'vip', "
-            "'2026-01-01', null, column5, 0.3333333333",
+            "'2026-01-01', null, column5, 0.3333333333, 'ea'",
             [
                 (
                     vip.customer_id,
@@ -134,7 +139,20 @@ def build(
         con.execute(
             "create view activation.sync_audience_members as select as_of_date, "
             "'vip' as audience_id, customer_id, contact_id, 'promotional' as message_class, "
-            "12.3450::decimal(18, 4) as amount from activation.sync_vip_audience"
+            "'ea' as campaign_id, 12.3450::decimal(18, 4) as amount "
+            "from activation.sync_vip_audience"
+        )
+        con.execute(
+            "create table activation.sync_access_windows (campaign_id varchar, "
+            "customer_id varchar, campaign_name varchar, tier varchar, opens_at timestamp, "
+            "closes_at timestamp)"
+        )
+        insert(
+            con,
+            "activation.sync_access_windows",
+            "select 'ea', column0, 'Early', 'Gold', $1::date - 1, $1::date + 1",
+            [(one,) for one in coded],
+            day,
         )
         reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
         con.execute(

@@ -68,6 +68,7 @@ sync_vip_audience as (
         messages.product_name as message_product_name,
         messages.category as message_category,
         messages.brand as message_brand,
+        messages.campaign_id as message_campaign_id,
         messages.campaign_name as message_campaign_name,
         messages.amount as message_amount,
         messages.quantity as message_quantity,

@@ -24,6 +24,12 @@ sms_events as (
 
 ),
 
+ticket_categories as (
+
+    select * from {{ ref("stop_ticket_categories") }}
+
+),
+
 lost_messages as (
 
     select
@@ -66,6 +72,22 @@ lost_rows as (
         cast(null as {{ dbt.type_string() }}) as phone_e164
     from lost_messages
     inner join answered on lost_messages.message_id = answered.message_id
+
+    union all
+
+    -- What a ticket said is its category; a record that could not be taken apart may say anything.
+    select
+        rejects.customer_id,
+        cast(null as {{ dbt.type_string() }}) as phone_e164
+    from rejects
+    left join ticket_categories
+        on {{ plain_words("rejects.category") }} = ticket_categories.ticket_category
+    where
+        rejects.table_name = 'support_tickets'
+        and (
+            rejects.reason = 'malformed_record'
+            or ticket_categories.ticket_category is not null
+        )
 
 ),
 

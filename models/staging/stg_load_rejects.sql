@@ -18,6 +18,7 @@ stg_load_rejects as (
         column_name,
         reason,
         phone_e164,
+        {{ json_text("row_data", "category") }} as category,
         -- numbers
         row_number as file_row
     from source

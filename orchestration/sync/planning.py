@@ -44,7 +44,7 @@ _BLOCK = 64
 _AUDIENCE = """
 create temp table audience as
 select *, {properties} as properties
-from activation.sync_vip_audience
+from coded_audience
 where contact_id not in (select contact_id from stops)
 """
 
@@ -394,6 +394,7 @@ def compare(
 ) -> Plan:
     """Compare the warehouse behind `connection` with what `ledger` says of a destination.
 
+    `connection`: with tonight's codes attached, see `attach_codes`.
     `opt_outs`: every stop that a platform told of (contact_id, occurred_at). `key`: what profiles
     are hashed with. `gone`: lists that are no longer there. `ask`: which of these contacts, about
     to be added to a list, the platform knows to have said stop.
@@ -491,7 +492,7 @@ def _leave_out(connection: duckdb.DuckDBPyConnection, contact_ids: Collection[st
 def _properties(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL for the merge fields of a contact as JSON: no nulls, dates as text, money in cents."""
     fields = ['"vip" := true']
-    for name, kind, *_ in connection.execute("describe activation.sync_vip_audience").fetchall():
+    for name, kind, *_ in connection.execute("describe coded_audience").fetchall():
         if name in _NOT_PROPERTIES:
             continue
         if kind.startswith("DECIMAL"):

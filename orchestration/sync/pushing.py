@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from orchestration import quality
+from orchestration.codes import attach_codes
 from orchestration.errors import UserError
-from orchestration.keys import ledger_key
+from orchestration.keys import code_key, ledger_key
 from orchestration.ledger import Ledger, open_ledger
 from orchestration.night import LANDED, read_night, require_night
 from orchestration.platforms import (
@@ -84,6 +85,7 @@ def push(
                 f"{as_of_date} is older and is not sent"
             )
         ledger_key(settings, create=True)
+        code_key(settings, create=True)
         sync_run_id = ledger.start(destination, as_of_date, is_sample=is_sample)
         with _noted(ledger, sync_run_id) as told:
             _settle(ledger, destination, platform)
@@ -253,6 +255,7 @@ def _plan(
         opt_outs = pa.concat_tables([opt_outs, pa.Table.from_pylist(rows, opt_outs.schema)])
     lists = [name for name in ledger.audiences(platform.name) if name != PROFILE]
     with connect(settings, read_only=True) as connection:
+        attach_codes(connection, code_key(settings, create=False))
         return compare(
             connection,
             context,

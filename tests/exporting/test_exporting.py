@@ -41,6 +41,8 @@ def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
 
     assert exported.folder == settings.paths.exports / "2026-07-01"
     assert sorted(content(exported.folder)) == [
+        "access_codes.csv",
+        "access_codes.parquet",
         "audiences/vip.csv",
         "holdout.csv",
         "holdout.parquet",
@@ -62,6 +64,8 @@ def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
         "next_tier": "",
         "spend_to_next_tier": "123.45",
         "progress_to_next_tier": "0.333333",
+        "message_campaign_id": "ea",
+        "message_code": "",
     }
     parquet = pq.read_table(exported.folder / "vip_audience.parquet")
     assert parquet["customer_id"].to_pylist() == ["c1", "c10", "c2"]
@@ -82,7 +86,7 @@ def test_the_manifest_describes_each_file(settings: Settings) -> None:
         if path.suffix == ".csv":
             table = list(csv.reader(path.open()))
             assert (entry["columns"], entry["rows"]) == (table[0], len(table) - 1)
-    assert len(manifest["files"]) == 5
+    assert len(manifest["files"]) == 7
 
 
 def test_only_the_owner_may_read_whatever_the_umask(settings: Settings) -> None:
@@ -139,7 +143,8 @@ def test_two_renames_do_where_the_system_cannot_exchange(
     export(settings, AS_OF)
     build(settings, members(2))
     exported = export(settings, AS_OF)
-    assert exported.manifest["files"][0]["rows"] == 2
+    rows = {each["file"]: each["rows"] for each in exported.manifest["files"]}
+    assert rows["vip_audience.csv"] == 2
 
     # Killed between the two renames: the next start puts the old night back.
     folder = exported.folder

@@ -39,8 +39,24 @@ create table activation.sync_vip_audience (
     as_of_date date, customer_id varchar, contact_id varchar, phone varchar, email varchar,
     first_name varchar, tier varchar, tier_rank integer, audience_ids varchar
 );
+create table activation.sync_audience_members (
+    audience_id varchar, customer_id varchar, send_window_opens_at timestamp,
+    send_window_closes_at timestamp, ends_at timestamp
+);
+create table activation.sync_access_windows (
+    campaign_id varchar, customer_id varchar, audience_id varchar, tier varchar, tier_rank integer,
+    opens_at timestamp, closes_at timestamp
+);
+create table vip_sms.marts.holdout_balance (
+    experiment_id varchar, stratum_kind varchar, stratum varchar, treated bigint, held_out bigint,
+    expected_held_out double, z double, is_within_bounds boolean
+);
 create table activation.sync_vip_holdout (
     experiment_id varchar, customer_id varchar, contact_id varchar, arm varchar
+);
+create schema intermediate;
+create table intermediate.int_contact_send_windows (
+    contact_id varchar, message_class varchar, opens_at timestamp, closes_at timestamp
 );
 create schema reference;
 create table reference.sms_stop_words as from (
@@ -56,7 +72,8 @@ create table policy.policy_parameters as from (
     values ('max_customers_per_phone', 5.0), ('opt_out_watch_days', 7.0)
 ) as t(parameter, value);
 create table policy.audiences as
-    select 'vip' as audience_id, 1 as tier_floor_rank, 'promotional' as message_class;
+    select 'vip' as audience_id, 1 as tier_floor_rank, 'promotional' as message_class,
+        false as is_message;
 create table policy.tier_rules as from (
     values ('silver', 1), ('gold', 2), ('platinum', 3)
 ) as t(tier, tier_rank);
@@ -100,7 +117,9 @@ insert into vip_sms.marts.customer_tiers
     from people;
 insert into vip_sms.marts.customer_value select customer_id, 1 from people;
 insert into vip_sms.marts.customer_consent
-    select customer_id, customer_id, 'marketing', true, 'opted_in', true from people;
+    select customer_id, customer_id, 'marketing', true, 'opted_in', true from people
+    union all
+    select customer_id, customer_id, 'transactional', false, 'unknown', false from people;
 insert into vip_sms.marts.holdout_assignments
     select 'global', customer_id, customer_id, if(i <= 30, 'holdout', 'treatment'), 0.5,
         date '2026-07-01'

@@ -50,6 +50,37 @@ OPT_OUT = (
     " heeding, timestamp '{last}' as last_text_at, 400.0 as hours_to_last_text"
 )
 REJECT = "insert into raw.rejects by name select '{}' as table_name, 7 as row_number, {}"
+# One message to c0100 from noon to six, where the law would have it from ten to eight.
+MESSAGE = (
+    "insert into policy.audiences values ('offer', 1, 'promotional', true);"
+    f"update {AUDIENCE} set audience_ids = 'offer,vip' where customer_id = 'c0100';"
+    "insert into activation.sync_audience_members values ('offer', 'c0100',"
+    " '2026-07-01 12:00', '2026-07-01 18:00', '2026-07-02');"
+    "insert into intermediate.int_contact_send_windows values"
+    " ('c0100', 'promotional', '2026-07-01 10:00', '2026-07-01 20:00'),"
+    " ('c0100', 'service', '2026-07-01 00:00', '2026-07-04 00:00');"
+)
+MEMBER = "update activation.sync_audience_members set "
+LEGAL = "update intermediate.int_contact_send_windows set "
+# c0100 is told what is owed, and nothing else.
+OWED = (
+    "insert into policy.audiences values ('recall', 0, 'service', false);"
+    f"update {AUDIENCE} set audience_ids = 'recall' where customer_id = 'c0100';"
+)
+SERVICE_YES = (
+    "update raw.consent_events set purpose = 'transactional' where customer_id = 'c0100';"
+    "update vip_sms.marts.customer_consent set state = 'opted_in', is_opted_in = true"
+    " where customer_id = 'c0100' and purpose = 'transactional';"
+)
+NO_MARKETING = (
+    "update vip_sms.marts.customer_consent set state = 'unknown', is_opted_in = false"
+    " where customer_id = 'c0100' and purpose = 'marketing';"
+)
+SERVICE_STOP = (
+    "insert into raw.consent_events by name select 'x' as consent_event_id,"
+    " 'c0100' as customer_id, 'transactional' as purpose, 'opt_out' as action,"
+    " timestamp '2026-06-01' as occurred_at;"
+)
 LOG = (
     "insert into raw.holdout_log values ('global', '{}', '{}', 'holdout', 0.01, date '2026-01-01')"
 )
@@ -115,6 +146,34 @@ def test_a_sound_brand_passes(brand, failed):
             EVENT.format(who=ITS_PHONE, action="opt_out", when="2026-06-01"),
             "no_member_has_opted_out",
         ),
+        # what is owed asks for a word on service where there is one
+        (OWED + NO_MARKETING, "every_member_has_sms_consent"),
+        (
+            OWED + "delete from vip_sms.marts.customer_consent where purpose = 'transactional'",
+            "every_member_has_sms_consent",
+        ),
+        (OWED + SERVICE_STOP, "every_member_has_sms_consent"),
+        (OWED + SERVICE_STOP, "no_member_has_opted_out"),
+        (OWED + SERVICE_YES + SERVICE_STOP, "no_member_has_opted_out"),
+        (
+            OWED + EVENT.format(who=C0100, action="opt_out", when="2026-06-01"),
+            "no_member_has_opted_out",
+        ),
+        # a yes to service lets no offer through, nor what nobody knows
+        (
+            OWED
+            + SERVICE_YES
+            + NO_MARKETING
+            + f"update {AUDIENCE} set audience_ids = 'recall,vip' where customer_id = 'c0100'",
+            "every_member_has_sms_consent",
+        ),
+        (
+            OWED
+            + SERVICE_YES
+            + NO_MARKETING
+            + f"update {AUDIENCE} set audience_ids = 'other,recall' where customer_id = 'c0100'",
+            "every_member_has_sms_consent",
+        ),
         # at the same instant as the yes, the stop counts
         (
             EVENT.format(who=C0100, action="opt_out", when="2024-02-01"),
@@ -146,6 +205,14 @@ def test_a_sound_brand_passes(brand, failed):
         ),
         (REJECT.format("consent_events", C0100), "no_member_has_an_unreadable_stop"),
         (REJECT.format("sms_events", C0100), "no_member_has_an_unreadable_stop"),
+        (
+            REJECT.format("support_tickets", C0100) + ', \'{"category": "opt_out"}\' as row_data',
+            "no_member_has_an_unreadable_stop",
+        ),
+        (
+            REJECT.format("support_tickets", C0100) + ", 'malformed_record' as reason",
+            "no_member_has_an_unreadable_stop",
+        ),
         (
             REJECT.format("suppressions", "'+14155550100' as phone_e164"),
             "no_member_has_an_unreadable_stop",
@@ -209,12 +276,51 @@ def test_a_sound_brand_passes(brand, failed):
             "every_member_holds_a_vip_tier",
         ),
         (
-            "insert into policy.audiences values ('gold_only', 3, 'promotional');"
+            "insert into policy.audiences values ('gold_only', 3, 'promotional', false);"
             f"update {AUDIENCE} set audience_ids = 'gold_only,vip'",
             "every_member_holds_a_vip_tier",
         ),
         (f"update {AUDIENCE} set as_of_date = '2026-06-30'", "every_row_is_of_tonight"),
         ("update raw.run_context set as_of_date = '2026-06-30'", "every_row_is_of_tonight"),
+        # windows
+        (
+            MESSAGE + MEMBER + "send_window_opens_at = '2026-07-01 09:59'",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            MESSAGE + MEMBER + "send_window_closes_at = '2026-07-01 20:01'",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            MESSAGE + MEMBER + "send_window_closes_at = send_window_opens_at",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            MESSAGE + MEMBER + "ends_at = send_window_opens_at",
+            "every_message_keeps_to_its_window",
+        ),
+        (MESSAGE + MEMBER + "send_window_opens_at = null", "every_message_keeps_to_its_window"),
+        (
+            MESSAGE
+            + LEGAL
+            + "opens_at = '2026-06-30'; "
+            + MEMBER
+            + "send_window_opens_at = '2026-06-30 23:59'",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            MESSAGE + "delete from intermediate.int_contact_send_windows"
+            " where message_class = 'promotional'",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            MESSAGE + "delete from activation.sync_audience_members",
+            "every_message_keeps_to_its_window",
+        ),
+        (
+            f"update {AUDIENCE} set audience_ids = 'other,vip'",
+            "every_message_keeps_to_its_window",
+        ),
         # holdout arms
         (
             "update vip_sms.marts.holdout_assignments set arm = 'treatment'"
@@ -304,9 +410,19 @@ def test_law_that_is_late_or_unsure_is_told(brand, fault, check, stops):
         # an assignment of a later night, when this one is built again
         LOG.format("c0100", "c0100").replace("2026-01-01", "2026-07-02"),
         # what customers are owed is told to the holdout too
-        "insert into policy.audiences values ('recall', 0, 'service');"
-        f"update {AUDIENCE} set audience_ids = 'recall', contact_id = 'c0001'"
-        " where customer_id = 'c0100'",
+        OWED + f"update {AUDIENCE} set contact_id = 'c0001' where customer_id = 'c0100'",
+        # a yes to service needs none to offers beside it, and a stop of offers does not end it
+        OWED + SERVICE_YES + NO_MARKETING,
+        OWED
+        + SERVICE_YES
+        + NO_MARKETING
+        + EVENT.format(who=C0100, action="opt_out", when="2026-06-01"),
+        # the legal window may be longer than the message's, and its own to the minute
+        MESSAGE,
+        MESSAGE + LEGAL + "opens_at = '2026-07-01 12:00', closes_at = '2026-07-01 18:00'",
+        # a ticket that was turned away and was about something else, or about nothing
+        REJECT.format("support_tickets", C0100) + ', \'{"category": "fit"}\' as row_data',
+        REJECT.format("support_tickets", C0100),
         # the customer was held out with an earlier phone; the contact of this one never was
         OLDER_ON_PHONE.replace("2020", "2025") + LOG.format("elsewhere", "a0"),
         # an account opened after the as-of date is not there yet
@@ -320,6 +436,80 @@ def test_law_that_is_late_or_unsure_is_told(brand, fault, check, stops):
 def test_what_is_harmless_passes(brand, failed, harmless):
     brand.sql(harmless)
     assert failed(brand.judge("gate")) == set()
+
+
+def test_an_uneven_draw_is_told_and_stops_nothing(brand):
+    brand.sql(
+        "insert into vip_sms.marts.holdout_balance values"
+        " ('global', 'tier', 'gold', 900, 100, 100.0, 0.0, true),"
+        " ('global', 'tier', 'silver', 1820, 180, 200.0, -1.49, true),"
+        " ('global', 'region', 'US-CA', 340, 60, 40.0, 3.33, null)"
+    )
+    assert brand.check("holdout_arms_are_balanced").passed
+    brand.sql(
+        "update vip_sms.marts.holdout_balance set is_within_bounds = false, held_out = 60"
+        " where stratum = 'gold';"
+        "insert into vip_sms.marts.holdout_balance values"
+        " ('cart-1', 'country', 'FR', 700, 1300, 200.0, 82.0, false)"
+    )
+    result = brand.check("holdout_arms_are_balanced")
+    assert (result.passed, result.stops, result.severity) == (False, False, "warn")
+    assert result.observed == (
+        "cart-1 by country: 1,300 of FR held out; global by tier: 60 of gold held out"
+    )
+    assert result.expected == "200.0; 100.0"
+    assert [row["stratum"] for row in result.unexpected_rows] == ["FR", "gold"]
+
+
+# The public comes in on 4 July at three, Gold two days before and Silver one.
+LAUNCH = (
+    "insert into raw.campaigns by name select 'ea' as campaign_id,"
+    " 'early_access' as message_type, timestamp '2026-07-01 15:00' as starts_at,"
+    " timestamp '2026-07-04 15:00' as ends_at;"
+    "insert into activation.sync_access_windows values"
+    " ('ea', 'c0100', 'early_access', 'gold', 2, '2026-07-02 15:00', '2026-07-04 15:00'),"
+    " ('ea', 'c0101', 'early_access', 'silver', 1, '2026-07-03 15:00', '2026-07-04 15:00');"
+)
+SILVER = "update activation.sync_access_windows set {} where tier = 'silver'"
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "stops"),
+    [
+        (SILVER.format("closes_at = '2026-07-04 15:01'"), "no_code_outlives_the_launch", True),
+        (SILVER.format("closes_at = '2026-07-04 14:59'"), "no_code_outlives_the_launch", True),
+        (SILVER.format("opens_at = closes_at"), "no_code_outlives_the_launch", True),
+        (
+            "update raw.campaigns set ends_at = '2026-07-03 15:00'",
+            "no_code_outlives_the_launch",
+            True,
+        ),
+        ("update raw.campaigns set ends_at = null", "no_code_outlives_the_launch", True),
+        ("delete from raw.campaigns", "no_code_outlives_the_launch", True),
+        (
+            "update raw.campaigns set ends_at = '2026-07-01';"
+            "update activation.sync_access_windows set closes_at = '2026-07-01',"
+            " opens_at = '2026-06-30'",
+            "no_code_outlives_the_launch",
+            True,
+        ),
+        (SILVER.format("opens_at = '2026-07-02 14:59'"), "higher_tiers_come_first", False),
+        (SILVER.format("closes_at = '2026-07-04 15:01'"), "higher_tiers_come_first", False),
+    ],
+)
+def test_the_public_launch_is_guarded(brand, fault, check, stops):
+    brand.sql(LAUNCH)
+    assert brand.check(check).passed
+    brand.sql(fault)
+    result = brand.check(check)
+    assert not result.passed
+    assert result.stops == stops
+    assert result.unexpected_rows[0]["campaign_id"] == "ea"
+
+
+def test_a_code_for_a_sale_knows_no_public(brand):
+    brand.sql(LAUNCH + "update raw.campaigns set message_type = 'private_sale', ends_at = null")
+    assert brand.check("no_code_outlives_the_launch").passed
 
 
 def test_vip_share_warns_before_it_stops(brand):

@@ -368,6 +368,8 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     assert json.loads(rows[0]["properties"]) == {
         "audience_ids": "vip",
         "first_name": "Ann",
+        "message_campaign_id": "ea",
+        "message_code": "",
         "next_tier": "",
         "progress_to_next_tier": 0.333333,
         "spend_to_next_tier": 123.45,
