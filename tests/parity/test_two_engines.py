@@ -62,12 +62,13 @@ class Night:
 Rows = list[dict[str, object]]
 
 # What so small a brand leaves empty: no push went before, its policies name no benefit and no
-# exclusion, and nothing went wrong for a VIP lately.
+# exclusion, nothing went wrong for a VIP lately, and no early access is open.
 UNFILLED = {
     "marts.benefit_usage",
     "marts.sync_failures",
     "marts.sync_runs",
     "marts.tier_entitlements",
+    "activation.sync_access_windows",
     "activation.sync_support_tasks",
     "policy.tier_exclusions",
 }
