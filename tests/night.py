@@ -132,6 +132,21 @@ def build(
             "cast(null as varchar) as email from vip_sms.marts.holdout_assignments"
         )
         con.execute(
+            "create schema marts_private;"
+            "create table marts_private.customer_contacts "
+            "(as_of_date date, customer_id varchar, contact_id varchar, phone_e164 varchar)"
+        )
+        known = {vip.customer_id: vip.number for vip in vips}
+        gone = [*holdout, *(decisions or ())]
+        known |= {one: Vip(one).number for one in gone if one not in known}
+        insert(
+            con,
+            "marts_private.customer_contacts",
+            "select $1, column0, 'k-' || column0, column1",
+            list(known.items()),
+            day,
+        )
+        con.execute(
             "create table vip_sms.marts.customer_consent as select as_of_date, customer_id, "
             "contact_id, 'marketing' as purpose, 'opted_in' as state, true as is_opted_in, "
             "timestamp '2026-01-01' as changed_at from activation.sync_vip_audience"

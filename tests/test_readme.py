@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.platforms.attentive import AttentiveSettings
 from orchestration.platforms.klaviyo import KlaviyoSettings
 from orchestration.settings import Settings
 
@@ -24,7 +25,7 @@ def test_every_setting_is_in_the_table_and_no_other(readme: str) -> None:
     told = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", table))
     known = {
         f"{group.model_config['env_prefix']}{name.upper()}"
-        for group in (Settings, KlaviyoSettings)
+        for group in (Settings, AttentiveSettings, KlaviyoSettings)
         for name in group.model_fields
     }
     assert told == known | ELSEWHERE

@@ -164,6 +164,12 @@ DESTINATIONS = {
             True,
             "Profiles and lists of a Klaviyo account",
         ),
+        Destination(
+            "attentive",
+            "orchestration.platforms.attentive:Attentive",
+            True,
+            "Attributes and segments of an Attentive account",
+        ),
     )
 }
 

@@ -28,6 +28,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _LONGEST_RETRY_AFTER = 600.0
+_JITTER = 0.2
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: parsed JSON (an empty dictionary where there was none) and the headers."""
+    """What came back: parsed JSON (an empty dictionary where there was none) and the headers.
+
+    Of JSON lines the body is a list, one entry a line.
+    """
 
     body: Any
     headers: Mapping[str, str]
@@ -132,6 +136,7 @@ class Api:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         may_repeat: bool = True,
+        is_lines: bool = False,
     ) -> Answer:
         """Make one call and return its answer.
 
@@ -161,7 +166,7 @@ class Api:
                 self.clock() - started,
             )
             if response.is_success:
-                return Answer(self._parse(response), response.headers)
+                return Answer(self._parse(response, is_lines=is_lines), response.headers)
             last = str(response.status_code)
             if response.status_code == 429:
                 self._wait_as_told(response, attempt)
@@ -173,10 +178,12 @@ class Api:
                 raise self._refusal(response)
         raise Busy(last)
 
-    def _parse(self, response: httpx.Response) -> Any:
+    def _parse(self, response: httpx.Response, *, is_lines: bool) -> Any:
         if not response.content:
-            return {}
+            return [] if is_lines else {}
         try:
+            if is_lines:
+                return [orjson.loads(line) for line in response.content.splitlines() if line]
             return orjson.loads(response.content)
         except orjson.JSONDecodeError:
             raise PlatformError(
@@ -209,7 +216,7 @@ class Api:
         if not 0 <= seconds <= _LONGEST_RETRY_AFTER:
             self._pause(attempt)
         else:
-            self.sleep(seconds + random.uniform(0, 0.2))  # noqa: S311
+            self.sleep(seconds + random.uniform(0, _JITTER))  # noqa: S311
 
     def _pause(self, attempt: int) -> None:
         """Exponential with full jitter: clients that failed together do not come back together."""

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,6 +28,7 @@ from orchestration.platforms import (
     StopSaid,
 )
 from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected
+from orchestration.platforms.names import EMAIL, PHONE, batches, property_name, title
 from orchestration.settings import PROJECT_DIR, Settings
 
 # A revision is served for two years; then the platform answers 410 and this line moves on.
@@ -57,9 +57,6 @@ _JOB_PAUSE = (0.5, 10.0)
 _OVERLAP = timedelta(days=1)
 _UNSUBSCRIBED_METRICS = ("Unsubscribed from SMS Marketing", "Unsubscribed from SMS")
 _MAY_BE_TEXTED = (None, "", "SUBSCRIBED", "NEVER_SUBSCRIBED")
-
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class KlaviyoSettings(BaseSettings):
@@ -130,7 +127,7 @@ class Klaviyo:
         for name in sorted(self._memory):
             list_name = name.removeprefix("list ")
             there = not self.gone([list_name])
-            yield Finding(_title(list_name), there, "is there" if there else "was deleted there")
+            yield Finding(title(list_name), there, "is there" if there else "was deleted there")
 
     def gone(self, list_names: Sequence[str]) -> set[str]:
         """Lists that are found neither by the id remembered nor by name."""
@@ -240,7 +237,7 @@ class Klaviyo:
         """Put profiles on a list, making it where it is missing."""
         list_id = self._list(list_name)
         self._look_up([one.contact_id for one in members if one.contact_id not in self._known])
-        for batch in _batches(members, _MEMBERS):
+        for batch in batches(members, _MEMBERS):
             ids = {
                 one.contact_id: self._known[one.contact_id].profile_id
                 for one in batch
@@ -259,7 +256,7 @@ class Klaviyo:
             yield [Ack(one.contact_id, "accepted") for one in members]
             return
         self._look_up([one.contact_id for one in members if not one.vendor_id])
-        for batch in _batches(members, _MEMBERS):
+        for batch in batches(members, _MEMBERS):
             ids = {}
             for one in batch:
                 known = self._known.get(one.contact_id)
@@ -314,7 +311,7 @@ class Klaviyo:
         for contact_id in wanted:
             self._known.pop(contact_id, None)
         with ThreadPoolExecutor(_READERS) as readers:
-            for found in readers.map(ask, _batches(wanted, _PAGE)):
+            for found in readers.map(ask, batches(wanted, _PAGE)):
                 for contact_id, known in found:
                     other = self._known.get(contact_id)
                     if other is None or known.said_stop:
@@ -408,7 +405,7 @@ class Klaviyo:
     def _list(self, name: str) -> str:
         """The id of a list: remembered, else found by name, else made once and remembered."""
         list_id = self._memory.get(f"list {name}") or self._find(name)
-        body = orjson.dumps({"data": {"type": "list", "attributes": {"name": _title(name)}}})
+        body = orjson.dumps({"data": {"type": "list", "attributes": {"name": title(name)}}})
         for _ in range(3):
             if list_id:
                 break
@@ -423,25 +420,25 @@ class Klaviyo:
                 list_id = self._find(name)
             except Rejected as error:
                 raise PlatformError(
-                    f"klaviyo will not make the list {_title(name)!r} ({error.code})"
+                    f"klaviyo will not make the list {title(name)!r} ({error.code})"
                 ) from None
         if not list_id:
-            raise PlatformError(f"klaviyo does not answer: the list {_title(name)!r} is not made")
+            raise PlatformError(f"klaviyo does not answer: the list {title(name)!r} is not made")
         self._memory[f"list {name}"] = list_id
         return list_id
 
     def _find(self, name: str) -> str | None:
         """The id of the one list of that name, where there is one."""
-        params = {"filter": f'equals(name,["{_title(name)}"])', "page[size]": "10"}
+        params = {"filter": f'equals(name,["{title(name)}"])', "page[size]": "10"}
         ids = [
             each["id"]
             for page in self._pages("lists", "/api/lists", params)
             for each in page["data"]
-            if each["attributes"].get("name") == _title(name)
+            if each["attributes"].get("name") == title(name)
         ]
         if len(ids) > 1:
             raise PlatformError(
-                f"klaviyo has {len(ids)} lists called {_title(name)!r}: keep one of them"
+                f"klaviyo has {len(ids)} lists called {title(name)!r}: keep one of them"
             )
         return ids[0] if ids else None
 
@@ -464,7 +461,7 @@ class Klaviyo:
             code = getattr(error, "code", "not_found")
             if isinstance(error, Missing) and self._is_gone(list_id):
                 raise PlatformError(
-                    f"the list {_title(list_name)!r} was deleted at klaviyo: push again, and it is "
+                    f"the list {title(list_name)!r} was deleted at klaviyo: push again, and it is "
                     "made anew"
                 ) from None
         if len(ids) > 1:
@@ -528,27 +525,16 @@ def _profile(profile: Profile) -> bytes | str:
     """
     attributes: dict[str, Any] = {"external_id": profile.contact_id}
     if profile.phone:
-        if not _PHONE.fullmatch(profile.phone):
+        if not PHONE.fullmatch(profile.phone):
             return "invalid_phone"
         attributes["phone_number"] = profile.phone
-    if profile.email and _EMAIL.fullmatch(profile.email):
+    if profile.email and EMAIL.fullmatch(profile.email):
         attributes["email"] = profile.email
     attributes["properties"] = {
-        _property(name): value for name, value in profile.properties.items()
+        property_name(name): value for name, value in profile.properties.items()
     }
     content = orjson.dumps({"type": "profile", "attributes": attributes})
     return content if len(content) <= _PROFILE_BYTES else "too_large"
-
-
-def _property(name: str) -> str:
-    """Ours among everybody else's properties of a profile."""
-    return name if name == "vip" or name.startswith("exp_") else f"vip_{name}"
-
-
-def _title(list_name: str) -> str:
-    """What a list is called there."""
-    experiment = list_name.removeprefix("holdout-")
-    return f"VIP - {list_name}" if experiment == list_name else f"Holdout - {experiment}"
 
 
 def _chunks(profiles: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
@@ -563,12 +549,6 @@ def _chunks(profiles: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes
         size += len(content) + 1
     if chunk:
         yield chunk
-
-
-def _batches(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(rows)
-    while batch := list(islice(rest, size)):
-        yield batch
 
 
 def _quoted(value: str) -> str:

@@ -6,18 +6,17 @@ import os
 import random
 import signal
 import sqlite3
-from datetime import timedelta
 
 import killing
 import pytest
+import stand_in
 from amount import amount
-from fake_klaviyo import DESCRIPTION, KEY, Account, serve
-from night import AS_OF, Vip, build, members
+from night import AS_OF, Vip, members
+from worlds import NIGHT, WORLDS, World, night
 
 from orchestration import sync
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import Settings
 
-NIGHT = AS_OF + timedelta(days=1)
 KILLS = amount(usual=8, long=50)
 BEFORE = members(40)
 AFTER = [*members(40)[8:], *(Vip(f"c{number}") for number in range(41, 60))]
@@ -29,43 +28,37 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": "production"})
 
 
-def first_night(settings: Settings, account: Account) -> None:
-    build(settings, BEFORE, is_sample=False)
-    account.add(external_id="k-c41", consent="UNSUBSCRIBED")
-    sync.push(settings, "klaviyo", AS_OF, approve=10**6)
+def first_night(settings: Settings, world: World, account: stand_in.Account) -> None:
+    night(settings, BEFORE)
+    account.add(external_id="k-c41", phone="+12025550041", consent="UNSUBSCRIBED")
+    world.push(settings, AS_OF)
     account.stop("k-c20")
-    build(
-        settings,
-        AFTER,
-        as_of=NIGHT,
-        is_sample=False,
-        holdout=HELD_OUT,
-        decisions={"c3": "opted_out"},
-    )
+    more = {"holdout": HELD_OUT, "decisions": {"c3": "opted_out"}}
+    night(settings, AFTER, as_of=NIGHT, **more)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_killed_at_any_write_and_pushed_again(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, half: int
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, world: World, half: int
 ) -> None:
     """Half of the kills fall on a platform in good health, half in a storm."""
-    killing.hurry()
+    world.hurry(monkeypatch.setattr)
     dice = random.Random(half)
     seen: list[int] = []
     for number in range(KILLS // 2):
         home = settings.home.with_name(f"home{number}")
-        account = Account(PROJECT_DIR.parent / "shared" / DESCRIPTION, seed=number)
-        server, base = serve(account)
-        monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
-        monkeypatch.setenv("KLAVIYO_API_BASE", base)
+        account = world.account(seed=number)
+        end = world.serve(account, monkeypatch)
         here = settings.model_copy(update={"home": home})
         here.__dict__.pop("paths", None)
-        first_night(here, account)
+        first_night(here, world, account)
 
         if half:
             account.faults.slow_jobs = dice.choice([0, 0, 5])
+            account.faults.late = dice.choice([0, 0.1])
             account.faults.broken = account.faults.cut = 0.15
         account.writes = 0
         kill_at = dice.randint(1, 14)
@@ -76,7 +69,7 @@ def test_killed_at_any_write_and_pushed_again(
                 os.kill(victims[0], signal.SIGKILL)
 
         account.hook = kill
-        process = killing.start(home, base, KEY, NIGHT)
+        process = killing.start(world.name, home, world.environment(account.base), NIGHT)
         victims.append(process.pid)
         process.join(120)
         assert process.exitcode is not None
@@ -86,23 +79,22 @@ def test_killed_at_any_write_and_pushed_again(
 
         told = f"kill {number} at {kill_at}, seed {half}, ended {process.exitcode}"
         assert_nobody_is_wronged(account, told)
-        sync.push(here, "klaviyo", NIGHT, approve=10**6)
+        world.settle(here, NIGHT)
         decided = {f"k-{vip.customer_id}" for vip in AFTER} - {"k-c20", "k-c41"}
         assert account.on("VIP - vip") == decided, told
         assert account.on("Holdout - global") == {f"k-{one}" for one in HELD_OUT}, told
         assert len(account.lists) == 2, told
-        counts = sync.make_plan(here, "klaviyo", NIGHT).counts()
+        counts = sync.make_plan(here, world.name, NIGHT).counts()
         assert {action for action, count in counts.items() if count} == {"unchanged"}, told
         assert_nobody_is_wronged(account, told)
         assert not account.oracle or account.oracle.breaches == []
         with sqlite3.connect(here.paths.ledger) as ledger:
             assert ledger.execute("pragma integrity_check").fetchall() == [("ok",)]
-        server.shutdown()
-        server.server_close()
+        end()
     assert seen.count(-signal.SIGKILL) > KILLS // 4, "more than half of them were killed"
 
 
-def assert_nobody_is_wronged(account: Account, told: str) -> None:
+def assert_nobody_is_wronged(account: stand_in.Account, told: str) -> None:
     assert account.violations == [], told
     texted, held_out = account.on("VIP - vip"), account.on("Holdout - global")
     assert not texted & held_out, told

@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from fake_klaviyo import DESCRIPTION, KEY, Account, serve
+from fake_klaviyo import DESCRIPTION, Account
 from hypothesis import given
 from hypothesis import strategies as st
-from night import AS_OF, Vip, build, members
+from night import AS_OF, Vip, members
 from vendor import actions
+from worlds import KLAVIYO, MANY, NIGHT, assert_clean, ids, ledger_rows, night, writes
 
 from orchestration import sync
-from orchestration.errors import UserError
 from orchestration.ledger import open_ledger
 from orchestration.platforms import PlatformError, Profile, klaviyo, open_platform
-from orchestration.platforms import http as transport
-from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.sync.doctor import examine
-
-NIGHT = AS_OF + timedelta(days=1)
-MANY = 10**6
+from orchestration.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same patience, in thousandths of the time."""
-    monkeypatch.setattr(transport, "_FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(klaviyo, "_JOB_PAUSE", (0.001, 0.01))
-    monkeypatch.setattr(
-        klaviyo, "_LIMITS", dict.fromkeys(klaviyo._LIMITS, transport.Limit(10**6, 10**6))
-    )
+    KLAVIYO.hurry(monkeypatch.setattr)
 
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    account = Account(PROJECT_DIR.parent / "shared" / DESCRIPTION)
+    account = KLAVIYO.account()
     if account.oracle:
         account.oracle.breaches.clear()
-    server, base = serve(account)
-    monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
-    monkeypatch.setenv("KLAVIYO_API_BASE", base)
+    end = KLAVIYO.serve(account, monkeypatch)
     yield account
-    server.shutdown()
-    server.server_close()
-    assert account.violations == []
-    assert not account.oracle or account.oracle.breaches == []
+    end()
+    assert_clean(account)
     told = {path for _, path in account.requests}
     assert not [path for path in told if re.search("subscription|suppression", path)]
 
@@ -61,29 +45,8 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": "production"})
 
 
-def night(settings: Settings, vips: list[Vip], **more) -> None:
-    build(settings, vips, is_sample=False, **more)
-
-
 def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
-    return sync.push(settings, "klaviyo", as_of, approve=approve)
-
-
-def ids(*numbers: int) -> set[str]:
-    return {f"k-c{number}" for number in numbers}
-
-
-def writes(account: Account) -> list[tuple[str, str]]:
-    return [request for request in account.requests if request[0] != "GET"]
-
-
-def ledger_rows(settings: Settings, columns: str, where: str = "true") -> list[tuple]:
-    with sqlite3.connect(settings.paths.ledger) as connection:
-        return connection.execute(
-            f"select {columns} from sync_rows where {where} order by all".replace(
-                " by all", " by 1"
-            )
-        ).fetchall()
+    return KLAVIYO.push(settings, as_of, approve)
 
 
 def test_the_requests_are_judged_by_the_vendors_own_description(shared_dir: Path) -> None:
@@ -131,15 +94,6 @@ def test_a_first_push_makes_lists_profiles_and_members(
     }
     known = ledger_rows(settings, "contact_id, vendor_id", "audience = 'profile'")
     assert dict(known) == {one.external_id: one.id for one in account.people.values()}
-
-
-def test_a_night_without_change_writes_nothing(settings: Settings, account: Account) -> None:
-    night(settings, members(5))
-    push(settings)
-    account.requests.clear()
-    night(settings, members(5), as_of=NIGHT)
-    assert push(settings, NIGHT, approve=0).accepted == 0
-    assert writes(account) == []
 
 
 def test_a_plan_reads_only_and_says_what_the_push_does(
@@ -231,15 +185,6 @@ def test_an_error_without_our_id_is_joined_by_its_place() -> None:
     assert klaviyo._whose({"original_payload": {"external_id": "z"}}, ["a"], {"a"}) is None
     nested = {"original_payload": {"attributes": {"external_id": "a"}}}
     assert klaviyo._whose(nested, ["b", "a"], {"a", "b"}) == "a"
-
-
-def test_a_refused_import_is_halved_until_the_bad_row_stands_alone(
-    settings: Settings, account: Account
-) -> None:
-    account.faults.refuse_contacts = {"k-c7", "k-c30"}
-    night(settings, members(64), holdout=[])
-    assert push(settings).failed == 2
-    assert account.on("VIP - vip") == {f"k-c{n}" for n in range(1, 65)} - {"k-c7", "k-c30"}
 
 
 def test_a_refused_member_is_halved_out_too(settings: Settings, account: Account) -> None:
@@ -376,43 +321,6 @@ def test_a_list_deleted_there_is_made_anew_by_approval_only(
     assert account.on("VIP - vip") == {f"k-c{number}" for number in range(1, 7)}
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"KLAVIYO_API_KEY": ""}, "set KLAVIYO_API_KEY"),
-        ({"KLAVIYO_API_KEY": "pk_of_last_year"}, "does not know the key"),
-        ({"KLAVIYO_API_BASE": "http://127.0.0.1:1"}, "does not answer"),
-    ],
-)
-def test_a_key_or_a_network_that_is_wrong_is_one_clear_line(
-    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, change, says
-) -> None:
-    night(settings, members(3))
-    push(settings)
-    before = ledger_rows(settings, "*")
-    for name, value in change.items():
-        monkeypatch.setenv(name, value)
-    night(settings, members(5), as_of=NIGHT)
-    with pytest.raises(UserError, match=says) as told:
-        push(settings, NIGHT)
-    assert "\n" not in str(told.value)
-    assert ledger_rows(settings, "*") == before
-    monkeypatch.setenv("KLAVIYO_API_KEY", KEY)
-
-
-@pytest.mark.parametrize("scope", ["write profile-bulk-import-jobs", "write lists"])
-def test_a_key_without_a_right_stops_in_a_line_and_goes_on_with_a_better_one(
-    settings: Settings, account: Account, scope: str
-) -> None:
-    account.faults.no_scope = {scope}
-    night(settings, members(3))
-    with pytest.raises(PlatformError, match=r"the key may not POST api/.*give it the scope"):
-        push(settings)
-    account.faults.no_scope = set()
-    push(settings)
-    assert account.on("VIP - vip") == ids(1, 2, 3)
-
-
 def test_the_doctor_finds_what_is_missing_and_changes_nothing(
     settings: Settings, account: Account
 ) -> None:
@@ -431,62 +339,6 @@ def test_the_doctor_finds_what_is_missing_and_changes_nothing(
     assert "give it the scope" in found["events:read"].told
     assert found["key"].told == "140 calls left this minute"
     assert writes(account) == []
-
-
-def test_a_destination_that_may_not_be_pushed_to_is_not_well(
-    settings: Settings, account: Account
-) -> None:
-    assert examine(settings, "klaviyo").is_well
-    found = examine(settings.model_copy(update={"env": None}), "klaviyo")
-    assert not found.is_well
-    assert found.findings[0].told.startswith("VIP_ENV is not declared")
-    assert not settings.home.exists(), "looking leaves nothing behind"
-    with pytest.raises(UserError, match="no destination 'nowhere'"):
-        examine(settings, "nowhere")
-
-
-STORMS = [
-    {"busy": 0.3},
-    {"broken": 0.4},
-    {"cut": 0.3},
-    {"busy": 0.15, "broken": 0.2, "cut": 0.2, "slow_jobs": 2, "cancelled": 2},
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("storm", STORMS, ids=lambda storm: "+".join(storm))
-def test_after_a_storm_the_lists_are_what_was_decided(
-    settings: Settings, account: Account, storm: dict, seed: int
-) -> None:
-    account._random.seed(seed)
-    night(settings, members(60))
-    for name, value in storm.items():
-        setattr(account.faults, name, value)
-    account.add(external_id="k-c3", consent="UNSUBSCRIBED")
-    weather(settings, AS_OF)
-    if account.by("external_id", "k-c5"):
-        account.stop("k-c5")
-    later = [*members(60)[5:50], *(Vip(f"c{number}") for number in range(61, 75))]
-    night(
-        settings, later, as_of=NIGHT, holdout=["c9001", "c1", "c2"], decisions={"c4": "opted_out"}
-    )
-    weather(settings, NIGHT)
-    account.faults = type(account.faults)()
-    push(settings, NIGHT)
-    assert account.on("VIP - vip") == {f"k-{vip.customer_id}" for vip in later}
-    assert account.on("Holdout - global") == {"k-c9001", "k-c1", "k-c2"}
-    counts = sync.make_plan(settings, "klaviyo", NIGHT).counts()
-    assert {action for action, count in counts.items() if count} == {"unchanged"}
-    assert len(account.lists) == 2, "no list was made twice"
-
-
-def weather(settings: Settings, as_of) -> None:
-    for _ in range(3):
-        try:
-            push(settings, as_of)
-        except UserError:
-            continue
 
 
 def test_no_request_of_this_module_changes_consent() -> None:
@@ -528,18 +380,3 @@ def test_what_no_platform_would_take_is_not_sent() -> None:
     assert told(properties={"x": "y" * 100_001}) == "too_large"
     assert b"email" not in told(email="no address")
     assert b"phone" not in told(phone=None)
-
-
-def test_the_key_is_in_no_text(settings: Settings, account: Account, caplog) -> None:
-    caplog.set_level("DEBUG")
-    night(settings, members(2))
-    push(settings)
-    assert KEY not in caplog.text
-    assert "+1202" not in caplog.text
-    assert "k-c1" not in caplog.text
-    assert KEY not in repr(klaviyo.KlaviyoSettings())
-    home = SimpleNamespace(
-        text=b"".join(path.read_bytes() for path in settings.home.rglob("*") if path.is_file())
-    )
-    assert KEY.encode() not in home.text
-    shutil.rmtree(settings.home)

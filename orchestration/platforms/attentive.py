@@ -1,0 +1,613 @@
+"""Attentive v2: attributes and segments by bulk jobs; opt-outs asked of each person, never written.
+
+The interface is that of the vendor's own OpenAPI description, and the one call of v1 that reads
+what somebody is subscribed to. Its calls that subscribe or unsubscribe are never made: each texts
+the person.
+
+A job may take half a day, nobody can ask which jobs there are, and nothing promises that two of
+them run in the order in which they came. So whatever is asked while an opposite request about the
+same person may still be at work is sent at once, and confirmed only when it has been sent again
+after that. Nobody is put on one list before their removal from another is confirmed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.platforms import (
+    Ack,
+    Finding,
+    Member,
+    PlatformError,
+    Profile,
+    Stops,
+    StopSaid,
+)
+from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected
+from orchestration.platforms.names import EMAIL, PHONE, batches, property_name, title
+from orchestration.platforms.phones import audience_phones, phones_of
+from orchestration.settings import PROJECT_DIR, Settings
+
+_ALL = Limit(100, 6000)
+_LIMITS = dict.fromkeys(("me", "attributes", "members", "segments", "job", "subscriptions"), _ALL)
+_USERS = 256
+_MEMBERS = 10_000
+_ID_LENGTH = 100
+_READERS = 8
+_TRIES = 3
+_JOB_PATIENCE = 1200.0
+_JOB_PAUSE = (0.5, 15.0)
+# The vendor names twelve hours for a large job; what was sent and never answered gets half as much
+# again before it is taken for over.
+_LATEST = timedelta(hours=18)
+# A sweep asks for each person: one that is younger than this is not made again.
+_FRESH = timedelta(hours=1)
+_PROFILE = "profile"
+_DATES = ("_on", "_at", "_since", "_date")
+_CODE = re.compile(r"[A-Za-z][\w.-]{0,59}|[0-9]{3}")
+_SAID_WELL = ("success", "succeeded", "accepted", "completed", "ok")
+
+
+class AttentiveSettings(BaseSettings):
+    """How to reach the account; each field is the environment variable `ATTENTIVE_<FIELD>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ATTENTIVE_", env_file=PROJECT_DIR / ".env", extra="ignore", frozen=True
+    )
+
+    api_key: SecretStr | None = Field(
+        None, description="Token of an app with attributes, segments and reading of subscriptions."
+    )
+    api_base: str = Field(
+        "https://api.attentivemobile.com", description="Address of the interface."
+    )
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked about some contacts, as the ledger keeps it in place of the vendor's job id.
+
+    `what`: add, remove, or know (a profile; followed by a digest where it holds no personal data).
+    `after`: the answer is worth nothing, because `mark` was at work when it was sent. `mark`: the
+    vendor's job, or for a request that was never answered `until=` the moment when it is over.
+    """
+
+    what: str
+    place: str
+    mark: str
+    after: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.place} {'after:' if self.after else ''}{self.mark}"
+
+    @staticmethod
+    def read(text: str) -> _Request:
+        what, rest = text.split(" ", 1)
+        place, mark = rest.rsplit(" ", 1)
+        return _Request(what, place, mark.removeprefix("after:"), mark.startswith("after:"))
+
+    @property
+    def until(self) -> datetime | None:
+        told = self.mark.removeprefix("until=")
+        return datetime.fromisoformat(told) if told != self.mark else None
+
+
+_Row = tuple[str, dict[str, Any]]
+
+
+class Attentive:
+    """An Attentive account. People are named by our contact id, their `clientUserId`."""
+
+    name = "attentive"
+
+    def __init__(self, settings: Settings, memory: MutableMapping[str, str]) -> None:
+        """Raises `PlatformError` where there is no key."""
+        account = AttentiveSettings()
+        if not account.api_key or not account.api_key.get_secret_value().strip():
+            raise PlatformError("attentive needs the token of an app: set ATTENTIVE_API_KEY")
+        self._settings = settings
+        self._memory = memory
+        self._api = Api(
+            self.name,
+            account.api_base,
+            {
+                "Authorization": f"Bearer {account.api_key.get_secret_value().strip()}",
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+            },
+            _LIMITS,
+        )
+        # Results lie at addresses of their own, which must not see the token.
+        self._results = Api("the results of attentive", "", {}, {"result": _ALL})
+        self._segments: set[str] = set()
+        self._leaving: defaultdict[str, set[str]] = defaultdict(set)
+        self._at_work: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
+        for note in self._notes().values():
+            for contact_id in note["contacts"]:
+                request = _Request.read(note["request"])
+                self._at_work[contact_id, request.place].append(request)
+
+    def check(self) -> Iterator[Finding]:
+        """Key, rights to read, and segments. Rights to write show at the first push only."""
+        reads = (
+            ("key", "me", "/v2/me", {}),
+            ("segments:read", "segments", "/v2/segments", {"limit": "1"}),
+            ("subscriptions:read", "subscriptions", "/v1/subscriptions", {}),
+        )
+        for what, kind, path, params in reads:
+            try:
+                answer = self._api.call(kind, "GET", path, params=params)
+            except Rejected:
+                # Nobody is named: who may not read would have been told so before.
+                yield Finding(what, what == "subscriptions:read", "granted")
+                continue
+            except (PlatformError, Busy, Missing) as error:
+                told = "no answer" if isinstance(error, Busy) else str(error)
+                yield Finding(what, False, told)
+                if what == "key":
+                    return
+                continue
+            left = answer.headers.get("x-ratelimit-remaining")
+            yield Finding(what, True, f"{left} calls left" if left else "granted")
+        for name in sorted(self._memory):
+            if name.startswith("list "):
+                list_name = name.removeprefix("list ")
+                there = self._is_there(list_name)
+                told = "is there" if there else "was archived there"
+                yield Finding(title(list_name), there, told)
+
+    def gone(self, list_names: Sequence[str]) -> set[str]:
+        """Segments that are not found by our id."""
+        return {name for name in list_names if not self._is_there(name)}
+
+    def stops_since(self, newest: datetime | None) -> Stops | None:
+        """A sweep of everybody in an audience: the platform tells of stops in no other way.
+
+        None within an hour of the last one; who would be added is asked about all the same.
+        """
+        started = _now()
+        if newest and started - newest < _FRESH:
+            return None
+        phones = audience_phones(self._settings)
+        said = [
+            StopSaid(contact_id, started, "subscription")
+            for contact_id, may in self._ask(phones).items()
+            if may is False
+        ]
+        return Stops(said, started)
+
+    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
+        """All but those of whom the platform says that they may be texted.
+
+        Somebody who said stop may look like somebody it never knew; it would text neither.
+        """
+        may = self._ask(phones_of(self._settings, contact_ids))
+        now = _now()
+        return [
+            StopSaid(contact_id, now, "subscription")
+            for contact_id in contact_ids
+            if may.get(contact_id) is not True
+        ]
+
+    def wait_for_strays(self) -> None:
+        """Nobody can be asked: who is in what may be at work was noted before it was sent."""
+
+    def begin(self, as_of_date: date, sync_run_id: int) -> None:
+        """Forget what was sent so long ago that it is over."""
+        for name in set(self._memory) - set(self._notes()):
+            if name.startswith("sent "):
+                del self._memory[name]
+
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+        """What became of a request of an earlier push; nothing while it is at work."""
+        request = _Request.read(job_id)
+        acks = self._outcome(request, sorted(contact_ids))
+        if acks is None:
+            for contact_id in contact_ids:
+                self._at_work[contact_id, request.place].append(request)
+        else:
+            yield acks
+
+    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+        """Attributes by 256: all handed over, each job noted, then asked for until it ends."""
+        good: defaultdict[str, list[_Row]] = defaultdict(list)
+        bad = []
+        for profile in sorted(profiles, key=lambda profile: profile.contact_id):
+            user = _user(profile)
+            if isinstance(user, str):
+                bad.append(Ack(profile.contact_id, "rejected", code=user))
+            else:
+                good[_know(profile)].append((profile.contact_id, user))
+        if bad:
+            yield bad
+        jobs: list[tuple[_Request, list[str]]] = []
+        for what, rows in sorted(good.items()):
+            yield from self._ask_for(what, _PROFILE, rows, jobs)
+        yield from self._wait_for(jobs)
+
+    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """Put people on a segment, making it where it is missing.
+
+        Who may still stand on another one, because a removal is not confirmed, has to wait.
+        """
+        leaving = [one.contact_id for one in members if self._leaving.get(one.contact_id)]
+        if leaving:
+            yield [Ack(one, "retry", code="still_leaving") for one in leaving]
+        self._make(list_name)
+        jobs: list[tuple[_Request, list[str]]] = []
+        rows = _rows(one for one in members if not self._leaving.get(one.contact_id))
+        yield from self._ask_for("add", list_name, rows, jobs)
+        yield from self._wait_for(jobs)
+
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+        """Take people off a segment; where there is none, all of them are off it."""
+        if not self._is_there(list_name):
+            yield [Ack(one.contact_id, "accepted") for one in members]
+            return
+        for one in members:
+            self._leaving[one.contact_id].add(list_name)
+        jobs: list[tuple[_Request, list[str]]] = []
+        yield from self._ask_for("remove", list_name, _rows(members), jobs)
+        yield from self._wait_for(jobs)
+
+    def standing(self, list_name: str, at_most: int) -> None:
+        """Attentive does not tell who is in a segment."""
+        return None
+
+    def _ask(self, phones: dict[str, str]) -> dict[str, bool | None]:
+        """Whether each of these may be texted; None where the platform does not know them."""
+        found: dict[str, bool | None] = {}
+        with ThreadPoolExecutor(_READERS) as readers:
+            try:
+                for contact_id, may in zip(
+                    phones, readers.map(self._may_be_texted, phones.values()), strict=True
+                ):
+                    found[contact_id] = may
+            except BaseException:
+                readers.shutdown(wait=False, cancel_futures=True)
+                raise
+        return found
+
+    def _may_be_texted(self, phone: str) -> bool | None:
+        try:
+            answer = self._reading("subscriptions", "/v1/subscriptions", {"phone": phone})
+        except Missing:
+            return None
+        told = answer.get("subscriptionEligibilities")
+        if not isinstance(told, list):
+            raise PlatformError("attentive does not tell who has opted out: nothing is sent")
+        verdicts = [
+            (each.get("eligibility") or {}).get("isEligible")
+            for each in told
+            if each.get("subscription") == {"type": "MARKETING", "channel": "TEXT"}
+        ]
+        return all(verdict is True for verdict in verdicts) if verdicts else None
+
+    def _is_there(self, list_name: str) -> bool:
+        try:
+            self._reading(
+                "segments", f"/v2/segments/external/{quote(_key(list_name), safe='')}", {}
+            )
+        except Missing:
+            return False
+        return True
+
+    def _make(self, list_name: str) -> None:
+        """A segment under our own id, made once."""
+        if list_name in self._segments:
+            return
+        body = orjson.dumps({"name": title(list_name), "externalId": _key(list_name)})
+        for _ in range(_TRIES):
+            if self._is_there(list_name):
+                break
+            try:
+                self._api.call("segments", "POST", "/v2/segments", body=body, may_repeat=False)
+            except Busy:
+                # It may have been made: look before another one is asked for.
+                self._api.sleep(_JOB_PAUSE[0])
+            except Rejected as error:
+                raise PlatformError(
+                    f"attentive will not make the segment {title(list_name)!r} ({error.code}): "
+                    "restore it there if it was archived"
+                ) from None
+            else:
+                break
+        else:
+            raise PlatformError(
+                f"attentive does not answer: the segment {title(list_name)!r} is not made"
+            )
+        self._segments.add(list_name)
+        self._memory[f"list {list_name}"] = _key(list_name)
+
+    def _ask_for(
+        self, what: str, place: str, rows: list[_Row], jobs: list[tuple[_Request, list[str]]]
+    ) -> Iterator[list[Ack]]:
+        """Hand rows over in batches; what is at work for good is added to `jobs`.
+
+        A row that was asked for before in the same words is not sent again; one against which an
+        opposite request may be at work is sent, and is to be sent again after it.
+        """
+        asked: defaultdict[_Request | None, list[_Row]] = defaultdict(list)
+        for row in rows:
+            known = self._at_work.get((row[0], place), [])
+            same = [one for one in known if one.what == what and not one.until and what != "know"]
+            if same:
+                yield [Ack(row[0], "pending", job_id=str(same[-1]))]
+                continue
+            other = [one for one in known if one.what != what or what == "know"]
+            # Of several the one that nobody can be asked about is over last.
+            asked[max(other, key=_when_over) if other else None].append(row)
+        for before, some in asked.items():
+            for batch in batches(some, _USERS if place == _PROFILE else _MEMBERS):
+                for contact_ids, told in self._hand_over(what, place, batch):
+                    if isinstance(told, Ack):
+                        yield [Ack(one, told.state, code=told.code) for one in contact_ids]
+                    elif before:
+                        again = str(_Request(what, place, before.mark, after=True))
+                        yield [Ack(one, "pending", job_id=again) for one in contact_ids]
+                    else:
+                        jobs.append((told, contact_ids))
+                        yield [Ack(one, "pending", job_id=str(told)) for one in contact_ids]
+
+    def _hand_over(
+        self, what: str, place: str, rows: list[_Row]
+    ) -> Iterator[tuple[list[str], _Request | Ack]]:
+        """Send one batch; contacts with the request that took them, or with what was said instead.
+
+        Before it is sent a note is made, and taken back when it is known what became of it: a
+        request that nobody has heard of again may be at work for hours.
+        """
+        contact_ids = [contact_id for contact_id, _ in rows]
+        kind, method, path, body = _call(what, place, [row for _, row in rows])
+        over = _now() + _LATEST
+        note = f"sent {over.isoformat()}"
+        self._memory[note] = orjson.dumps(
+            {"request": f"{what} {place} until={over.isoformat()}", "contacts": contact_ids}
+        ).decode()
+        is_lost = is_settled = False
+        try:
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    answer = self._api.call(kind, method, path, body=body, may_repeat=False)
+                except Busy as error:
+                    is_lost = True
+                    if attempt == _TRIES:
+                        yield contact_ids, Ack("", "retry", code=str(error))
+                        return
+                    self._api.sleep(_JOB_PAUSE[0] * attempt)
+                else:
+                    break
+            job_id = answer.body.get("batchJobId")
+            if job_id:
+                yield contact_ids, _Request(what, place, str(job_id))
+                is_settled = True
+            else:
+                yield contact_ids, Ack("", "retry", code="no_job")
+        except (Rejected, Missing) as error:
+            is_settled = True
+            if isinstance(error, Missing) and place != _PROFILE and not self._is_there(place):
+                raise PlatformError(
+                    f"the segment {title(place)!r} was archived at attentive: push again, and it "
+                    "is made anew"
+                ) from None
+            if len(rows) == 1:
+                code = getattr(error, "code", "not_found")
+                yield contact_ids, Ack("", "rejected", code=code)
+            else:
+                middle = len(rows) // 2
+                yield from self._hand_over(what, place, rows[:middle])
+                yield from self._hand_over(what, place, rows[middle:])
+        except PlatformError:
+            is_settled = True
+            raise
+        finally:
+            if is_settled and not is_lost:
+                del self._memory[note]
+
+    def _wait_for(self, jobs: list[tuple[_Request, list[str]]]) -> Iterator[list[Ack]]:
+        """Ask for each job until all have ended or patience has: the next push asks again."""
+        until = self._api.clock() + _JOB_PATIENCE
+        pause = _JOB_PAUSE[0]
+        while jobs and self._api.clock() < until:
+            waiting = []
+            for request, contact_ids in jobs:
+                acks = self._outcome(request, contact_ids)
+                if acks is None:
+                    waiting.append((request, contact_ids))
+                    continue
+                if request.what == "remove":
+                    for ack in acks:
+                        if ack.state == "accepted":
+                            self._leaving[ack.contact_id].discard(request.place)
+                yield acks
+            if waiting:
+                self._api.sleep(pause)
+                pause = min(2 * pause, _JOB_PAUSE[1])
+            jobs = waiting
+
+    def _outcome(self, request: _Request, contact_ids: list[str]) -> list[Ack] | None:
+        """The answers to a request that is over, one for each contact; None while it is at work.
+
+        Accepted is who stands in the results with a good word; who does not stand in them is sent
+        again.
+        """
+        if request.until:
+            is_over = _now() >= request.until
+            return [Ack(one, "retry", code="unheard") for one in contact_ids] if is_over else None
+        try:
+            job = self._api.call("job", "GET", f"/v2/bulk/job/{quote(request.mark, safe='')}").body
+            status = str(job.get("status") or "").upper()
+            if status in ("FAILED", "CANCELLED", "CANCELED", "ERROR"):
+                return [Ack(one, "retry", code=status.lower()) for one in contact_ids]
+            if status != "COMPLETED":
+                return None
+            if request.after:
+                return [Ack(one, "retry", code="overtaken") for one in contact_ids]
+            lines = self._result(str(job.get("url") or ""))
+        except Busy:
+            return None
+        except Missing:
+            return [Ack(one, "retry", code="job_gone") for one in contact_ids]
+        except Rejected as error:
+            return [Ack(one, "retry", code=error.code) for one in contact_ids]
+        if lines is None:
+            return None
+        told: dict[str, Ack] = {}
+        ours = frozenset(contact_ids)
+        for line in lines:
+            ack = _verdict(line, request.what)
+            for contact_id in ours.intersection(_named(line)):
+                # One bad word about somebody outweighs the good ones.
+                if contact_id not in told or ack.state != "accepted":
+                    told[contact_id] = ack
+        unknown = Ack("", "retry", code="no_result")
+        return [
+            Ack(one, told.get(one, unknown).state, code=told.get(one, unknown).code)
+            for one in contact_ids
+        ]
+
+    def _result(self, url: str) -> list[Any] | None:
+        """The lines of a result; None where its link has run out: the next look gets another."""
+        try:
+            return self._results.call("result", "GET", url, is_lines=True).body if url else []
+        except (Busy, Missing, Rejected, PlatformError):
+            return None
+
+    def _reading(self, kind: str, path: str, params: dict[str, str]) -> Any:
+        """A read without which nothing goes on."""
+        try:
+            return self._api.call(kind, "GET", path, params=params).body
+        except Busy as error:
+            raise PlatformError(
+                f"attentive does not answer ({error}): push again later; what was sent is noted"
+            ) from None
+        except Rejected as error:
+            raise PlatformError(
+                f"attentive refuses to be read ({error}): the ledger is as it was"
+            ) from None
+
+    def _notes(self) -> dict[str, Any]:
+        """Requests that were never answered and may still be at work, by the name of their note."""
+        now = _now()
+        return {
+            name: orjson.loads(text)
+            for name, text in dict(self._memory).items()
+            if name.startswith("sent ") and datetime.fromisoformat(name.removeprefix("sent ")) > now
+        }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _key(list_name: str) -> str:
+    """The id of a list there, given by us."""
+    return f"vip-sms-{list_name}"
+
+
+def _when_over(request: _Request) -> tuple[bool, str]:
+    return request.until is not None, request.mark
+
+
+def _call(what: str, place: str, items: list[dict[str, Any]]) -> tuple[str, str, str, bytes]:
+    """Kind, method, path and body of a bulk request."""
+    if place == _PROFILE:
+        return "attributes", "POST", "/v2/bulk/user/attributes", orjson.dumps({"users": items})
+    body = orjson.dumps({"externalId": _key(place), "members": items})
+    return "members", "DELETE" if what == "remove" else "POST", "/v2/bulk/segments/members", body
+
+
+def _rows(members: Iterable[Member]) -> list[_Row]:
+    return [(one.contact_id, {"clientUserId": one.contact_id}) for one in members]
+
+
+def _know(profile: Profile) -> str:
+    """What is asked for a profile; with a digest of it where there is nobody's address in it."""
+    if profile.phone or profile.email:
+        return "know"
+    content = orjson.dumps(profile.properties, option=orjson.OPT_SORT_KEYS)
+    return f"know-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def _user(profile: Profile) -> dict[str, Any] | str:
+    """A profile as the bulk call takes it, or the code of why it cannot be one.
+
+    The first value that an attribute ever has fixes its type. What is not known is therefore a word
+    for a text and left out for a date: an empty one would make a text of it.
+    """
+    if len(profile.contact_id) > _ID_LENGTH:
+        return "id_too_long"
+    identifiers = {"clientUserId": profile.contact_id}
+    if profile.phone:
+        if not PHONE.fullmatch(profile.phone):
+            return "invalid_phone"
+        identifiers["phone"] = profile.phone
+    if profile.email and EMAIL.fullmatch(profile.email):
+        identifiers["email"] = profile.email
+    custom = {
+        property_name(name): value if value != "" else "none"
+        for name, value in profile.properties.items()
+        if value != "" or not name.endswith(_DATES)
+    }
+    return {"identifiers": identifiers, "attributes": {"custom": custom}}
+
+
+def _named(line: Any) -> Iterator[str]:
+    """Our ids anywhere in a line of results."""
+    if isinstance(line, dict):
+        for name, value in line.items():
+            if name == "clientUserId" and isinstance(value, str):
+                yield value
+            else:
+                yield from _named(value)
+    elif isinstance(line, list):
+        for each in line:
+            yield from _named(each)
+
+
+def _verdict(line: Any, what: str) -> Ack:
+    """What a line of results says of those named in it; without a good word nobody is accepted.
+
+    The description names the file and not its form, so that words are taken for what they say and
+    anything else for a failure.
+    """
+    answer = line.get("response", line) if isinstance(line, dict) else {}
+    answer = answer if isinstance(answer, dict) else {}
+    names = ("status", "statusCode", "httpStatus", "success")
+    told = [answer[name] for name in names if answer.get(name) is not None]
+    if told and all(map(_is_good, told)) and not answer.get("error") and not answer.get("errors"):
+        return Ack("", "accepted")
+    numbers = [int(each) for each in told if str(each).isdigit()]
+    if 404 in numbers:
+        return Ack("", "accepted" if what == "remove" else "retry", code="not_found")
+    if not told or any(number == 429 or number >= 500 for number in numbers):
+        return Ack("", "retry", code=_code(answer, told))
+    return Ack("", "rejected", code=_code(answer, told))
+
+
+def _is_good(told: Any) -> bool:
+    if isinstance(told, bool):
+        return told
+    if str(told).isdigit():
+        return 200 <= int(told) < 300
+    return str(told).lower() in _SAID_WELL
+
+
+def _code(answer: dict[str, Any], told: list[Any]) -> str:
+    """The vendor's word for why; never a sentence of theirs, which may quote the data."""
+    error = answer.get("error")
+    words = [error.get("code") if isinstance(error, dict) else error]
+    words += [answer.get("code"), answer.get("errorCode"), *told]
+    return next((str(one) for one in words if one and _CODE.fullmatch(str(one))), "no_result")

@@ -1,0 +1,433 @@
+"""Attentive: late jobs, requests nobody heard of again, and results read row by row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fake_attentive import DESCRIPTION, Account
+from night import AS_OF, members
+from worlds import ATTENTIVE, MANY, NIGHT, assert_clean, ids, ledger_rows, night, writes
+
+from orchestration import sync
+from orchestration.ledger import open_ledger
+from orchestration.platforms import PlatformError, Profile, attentive, open_platform
+from orchestration.settings import Settings
+
+MEMBERS = "/v2/bulk/segments/members"
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    ATTENTIVE.hurry(monkeypatch.setattr)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    account = ATTENTIVE.account()
+    if account.oracle:
+        account.oracle.breaches.clear()
+    end = ATTENTIVE.serve(account, monkeypatch)
+    yield account
+    end()
+    assert_clean(account)
+    told = [request for request in account.requests if "subscri" in request[1]]
+    assert set(told) <= {("GET", "/v1/subscriptions")}, "every other one texts the person"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"env": "production"})
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No push waits for a job, and what was never answered is over after a second."""
+    monkeypatch.setattr(attentive, "_JOB_PATIENCE", 0.02)
+
+
+def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
+    return ATTENTIVE.push(settings, as_of, approve)
+
+
+def states(settings: Settings, contact: str) -> dict[str, tuple[str, str | None]]:
+    """State and accepted hash of a contact by list, its profile left out."""
+    rows = ledger_rows(
+        settings,
+        "audience, state, accepted_hash",
+        f"contact_id = '{contact}' and audience <> 'profile'",
+    )
+    return {audience: (state, accepted) for audience, state, accepted in rows}
+
+
+def test_the_requests_are_judged_by_the_vendors_own_description(shared_dir: Path) -> None:
+    """The oracle is no rubber stamp: it turns away what the vendor would."""
+    oracle = Account(shared_dir / DESCRIPTION).oracle
+    assert oracle
+    headers = {"Content-Type": "application/json"}
+    member, user = {"clientUserId": "k"}, {"identifiers": {"clientUserId": "k"}}
+    path = "/v2/bulk/user/attributes"
+    cases = [
+        (("POST", MEMBERS, {}, headers, {"externalId": "s", "members": [member]}), 0),
+        (("POST", MEMBERS, {}, headers, {"externalId": "s", "members": [member] * 10_001}), 1),
+        (("POST", MEMBERS, {}, headers, {"externalId": "s", "members": []}), 1),
+        (("DELETE", MEMBERS, {}, headers, {"members": [member]}), 1),
+        (("POST", MEMBERS, {}, headers, {"externalId": "s", "members": [{"id": "k"}]}), 1),
+        (("POST", path, {}, headers, {"users": [user]}), 0),
+        (("POST", path, {}, headers, {"users": [user] * 257}), 1),
+        (("POST", path, {}, headers, {"users": [{"identifiers": {}}]}), 1),
+        (("POST", "/v2/subscriptions", {}, headers, {}), 1),
+    ]
+    for case, faults in cases:
+        oracle.breaches.clear()
+        oracle.judge(*case)
+        assert bool(oracle.breaches) == bool(faults), (case, oracle.breaches)
+    oracle.breaches.clear()
+
+
+def test_a_first_push_makes_segments_attributes_and_members(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attentive, "_MEMBERS", 100)
+    night(settings, members(300))
+    pushed = push(settings)
+    assert (pushed.accepted, pushed.pending, pushed.failed) == (604, 0, 0)
+    assert len(account.on("VIP - vip")) == 300
+    assert account.on("Holdout - global") == ids(9001, 9002)
+    assert account.lists == {
+        "vip-sms-vip": "VIP - vip",
+        "vip-sms-holdout-global": "Holdout - global",
+    }
+    made = [path for method, path in writes(account)]
+    assert made.count("/v2/bulk/user/attributes") == 3, "two held out, and 300 by 256"
+    assert made.count(MEMBERS) == 4
+    ann = account.by("external_id", "k-c1")
+    assert (ann.phone, ann.email) == ("+12025550001", "c1@example.com")
+    assert ann.properties["vip_next_tier"] == "none", "a word in place of nothing"
+    assert ledger_rows(settings, "vendor_id", "vendor_id is not null") == [], "no ids but ours"
+    with open_ledger(settings, read_only=True) as ledger:
+        kept = ledger.remembered("attentive")
+    assert sorted(kept) == ["list holdout-global", "list vip"], "no request is left open"
+
+
+def test_a_bad_row_of_the_results_stands_alone(settings: Settings, account: Account) -> None:
+    bad = {f"k-c{number}" for number in range(1, 31)}
+    account.faults.bad_contacts = set(bad)
+    night(settings, members(40))
+    assert push(settings).failed == 30
+    assert account.on("VIP - vip") == ids(*range(31, 41))
+    rejected = ledger_rows(settings, "contact_id, error_code, accepted_hash", "state = 'rejected'")
+    assert rejected == sorted((one, "400", None) for one in bad), "and none of their words"
+    account.faults.bad_contacts = set()
+    push(settings)
+    assert len(account.on("VIP - vip")) == 40
+
+
+def test_who_has_no_line_in_the_results_is_not_accepted(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do = Account._do
+
+    def forgetful(self: Account, what, segment, item):
+        told = do(self, what, segment, item)
+        named = (item.get("identifiers") or item)["clientUserId"]
+        return {"response": {"status": 200}} if named == "k-c2" else told
+
+    monkeypatch.setattr(Account, "_do", forgetful)
+    night(settings, members(3), holdout=[])
+    assert push(settings).failed == 1
+    assert account.on("VIP - vip") == ids(1, 3)
+    codes = ledger_rows(settings, "contact_id, error_code", "error_code is not null")
+    assert codes == [("k-c2", "no_result")]
+
+
+def test_a_link_to_results_that_has_run_out_is_asked_for_again(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, asked = Account._result, []
+
+    def fickle(self: Account, job_id: str):
+        asked.append(job_id)
+        return (403, None, {}) if asked.count(job_id) == 1 else result(self, job_id)
+
+    monkeypatch.setattr(Account, "_result", fickle)
+    night(settings, members(3))
+    assert push(settings).pending == 0
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
+def test_a_failed_job_is_asked_for_again(settings: Settings, account: Account) -> None:
+    account.faults.cancelled = 1
+    night(settings, members(3))
+    assert push(settings).failed == 2, "the first job was that of the two held out"
+    assert push(settings).failed == 0
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    assert account.on("Holdout - global") == ids(9001, 9002)
+
+
+def test_a_job_at_work_is_not_sent_a_second_time(
+    settings: Settings, account: Account, impatient: None
+) -> None:
+    account.stray = True
+    night(settings, members(3))
+    assert push(settings).pending == 5
+    assert account.on("VIP - vip") == set(), "profiles first"
+    account.requests.clear()
+    assert push(settings).plan.counts()["waiting"] == 10
+    assert [path for _, path in writes(account)] == []
+    account.stray = False
+    account.work(everything=True)
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    assert push(settings).plan.counts()["unchanged"] == 10
+
+
+def test_a_removal_counts_when_no_earlier_addition_can_come_after_it(
+    settings: Settings, account: Account, impatient: None
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    night(settings, members(4), as_of=NIGHT)
+    account.stray = True
+    push(settings, NIGHT)
+    account.work(everything=True)
+    push(settings, NIGHT)  # the addition of k-c4 is at work
+    account.stray = False
+    later = {"as_of": NIGHT, "fingerprint": "f2", "decisions": {"c4": "opted_out"}}
+    night(settings, members(3), **later)
+    push(settings, NIGHT)
+    assert states(settings, "k-c4") == {"vip": ("processing", None)}, "sent, and not confirmed"
+    account.work(everything=True)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4), "the addition came after it"
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    assert states(settings, "k-c4") == {"vip": ("complete", "off")}
+
+
+def test_an_addition_that_nobody_heard_of_again_cannot_outlast_a_removal(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks after the deed: there is a job, and nobody knows its name."""
+    monkeypatch.setattr(attentive, "_LATEST", timedelta(hours=18))
+    night(settings, members(3))
+    serve, lost = Account.serve, []
+
+    def cut(self: Account, method, path, query, body, raw):
+        if (method, path) == ("POST", MEMBERS) and body["externalId"].endswith("vip") and not lost:
+            self.stray = True
+            lost.append(serve(self, method, path, query, body, raw))
+            self.stray = False
+            return 500, None, {}
+        return serve(self, method, path, query, body, raw)
+
+    monkeypatch.setattr(Account, "serve", cut)
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    assert lost
+    night(settings, members(2), as_of=NIGHT, holdout=["c9001", "c9002", "c3"])
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2)
+    assert states(settings, "k-c3")["vip"][0] == "processing"
+    assert account.on("Holdout - global") == ids(9001, 9002), "not while it may come back"
+    account.work(everything=True)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    push(settings, NIGHT)
+    assert states(settings, "k-c3")["vip"][0] == "processing", "too soon to be sure"
+    later = datetime.now(UTC) + timedelta(hours=18)
+    monkeypatch.setattr(attentive, "_now", lambda: later)
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2)
+    assert account.on("Holdout - global") == ids(9001, 9002, 3)
+
+
+def test_nobody_is_held_out_there_before_they_are_off_the_list(
+    settings: Settings, account: Account, impatient: None
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    night(settings, members(2), as_of=NIGHT, holdout=["c9001", "c9002", "c3"])
+    account.stray = True
+    push(settings, NIGHT)
+    account.stray = False
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    assert "k-c3" not in account.on("Holdout - global")
+    sent = writes(account).count(("DELETE", MEMBERS))
+    assert sent == 1, "a removal at work is not sent again"
+    account.work(everything=True)
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2)
+    assert account.on("Holdout - global") == ids(9001, 9002, 3)
+
+
+def test_who_may_not_be_texted_there_is_not_added(settings: Settings, account: Account) -> None:
+    """Somebody who said stop may look there like somebody it never knew."""
+    account.add(phone="+12025550002", consent="UNSUBSCRIBED")
+    account.add(phone="+12025550003", consent="NEVER_SUBSCRIBED")
+    night(settings, members(4))
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 4)
+    with open_ledger(settings, read_only=True) as ledger:
+        told = set(ledger.opt_outs("attentive")["contact_id"].to_pylist())
+    assert told == ids(2), "who was never asked has not said stop"
+
+
+def test_a_stop_is_found_by_asking_for_everybody(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(settings, members(4))
+    push(settings)
+    account.stop("k-c3")
+    assert sync.hear_opt_outs(settings, "attentive") == 1
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 4)
+    monkeypatch.setattr(attentive, "_FRESH", attentive._LATEST * 1000)
+    account.requests.clear()
+    push(settings)
+    assert ("GET", "/v1/subscriptions") not in account.requests, "asked a moment ago"
+
+
+def test_opt_outs_that_cannot_be_read_hold_everything_back(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(4))
+    account.faults.no_scope = {"read subscriptions"}
+    with pytest.raises(PlatformError, match="the key may not GET v1/subscriptions"):
+        push(settings)
+    assert writes(account) == []
+
+
+def test_an_answer_without_eligibilities_is_not_taken_for_consent(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Account, "_subscriptions", lambda self, phone: (200, {"ok": True}, {}))
+    night(settings, members(2))
+    with pytest.raises(PlatformError, match="does not tell who has opted out"):
+        push(settings)
+    assert writes(account) == []
+
+
+def test_a_segment_archived_there_is_made_anew(settings: Settings, account: Account) -> None:
+    night(settings, members(3))
+    push(settings)
+    account.delete_list("VIP - vip")
+    with pytest.raises(sync.RefusedError, match="3 changes and 0 are approved"):
+        push(settings, approve=0)
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
+def test_the_doctor_finds_what_is_missing_and_changes_nothing(
+    settings: Settings, account: Account
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    account.requests.clear()
+    account.faults.no_scope = {"read subscriptions"}
+    account.delete_list("VIP - vip")
+    with open_ledger(settings, read_only=True) as ledger:
+        platform = open_platform("attentive", settings, ledger.remembered("attentive"))
+        found = {finding.what: finding for finding in platform.check()}
+    assert [what for what, finding in found.items() if not finding.is_good] == [
+        "subscriptions:read",
+        "VIP - vip",
+    ]
+    assert found["key"].told == "99 calls left"
+    assert writes(account) == []
+    account.faults.no_scope = set()
+    granted = {finding.what: finding for finding in platform.check()}
+    assert granted["subscriptions:read"].is_good
+
+
+def test_no_request_of_this_module_texts_anybody() -> None:
+    text = Path(attentive.__file__).read_text(encoding="utf-8")
+    paths = set(re.findall(r"/v[12]/[a-z/]+", text))
+    assert paths == {
+        "/v1/subscriptions",
+        "/v2/bulk/job/",
+        "/v2/bulk/segments/members",
+        "/v2/bulk/user/attributes",
+        "/v2/me",
+        "/v2/segments",
+        "/v2/segments/external/",
+    }
+    calls = re.findall(r'.*"/v1/subscriptions".*', text)
+    assert len(calls) == 2, "the doctor's look, and the question about one person"
+    assert not [line for line in calls if "POST" in line]
+    assert '"subscriptions"' not in text.split("def _user")[1], "no profile carries a subscription"
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ({"response": {"status": 200}}, "accepted"),
+        ({"response": {"statusCode": "202"}}, "accepted"),
+        ({"response": {"success": True}}, "accepted"),
+        ({"status": "SUCCESS"}, "accepted"),
+        ({"response": {"status": 200, "errors": [{"code": "x"}]}}, "rejected"),
+        ({"response": {"status": 200, "success": False}}, "rejected"),
+        ({"response": {"status": 400}}, "rejected"),
+        ({"response": {"status": "A_WORD_OF_TOMORROW"}}, "rejected"),
+        ({"response": {"status": 429}}, "retry"),
+        ({"response": {"status": 503}}, "retry"),
+        ({"response": {"status": 404}}, "retry"),
+        ({"response": "done"}, "retry"),
+        ({"response": {}}, "retry"),
+        (["?"], "retry"),
+    ],
+)
+def test_only_a_good_word_is_taken_for_one(line: object, state: str) -> None:
+    assert attentive._verdict(line, "add").state == state
+
+
+def test_a_removal_of_somebody_unknown_is_done_and_no_sentence_is_kept() -> None:
+    assert attentive._verdict({"response": {"status": 404}}, "remove").state == "accepted"
+    told = {"response": {"status": 400, "error": "+12025550001 is no number"}}
+    assert attentive._verdict(told, "add").code == "400"
+    told = {"response": {"status": 400, "code": "12025550001"}}
+    assert attentive._verdict(told, "add").code == "400"
+    assert sorted(
+        attentive._named({"a": [{"clientUserId": "k"}, {"b": {"clientUserId": "l"}}]})
+    ) == [
+        "k",
+        "l",
+    ]
+
+
+def test_what_the_platform_would_not_take_is_not_sent() -> None:
+    def told(**changes):
+        values = {"phone": "+12025550001", "email": "a@b.co", "properties": {}}
+        return attentive._user(Profile("k", "c", **(values | changes)))
+
+    assert told(phone="0202") == "invalid_phone"
+    assert attentive._user(Profile("k" * 101, "c", None, None, {})) == "id_too_long"
+    assert "email" not in told(email="no address")["identifiers"]
+    properties = {"vip": True, "tier": "", "tier_since": "", "due_on": "2026-07-01", "gap": 0}
+    assert told(properties=properties)["attributes"]["custom"] == {
+        "vip": True,
+        "vip_tier": "none",
+        "vip_due_on": "2026-07-01",
+        "vip_gap": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "add vip 12-ab",
+        "remove a list after:12-ab",
+        "know-0a profile until=2026-07-01T02:00:00+00:00",
+    ],
+)
+def test_a_request_is_read_as_it_was_written(text: str) -> None:
+    request = attentive._Request.read(text)
+    assert str(request) == text
+    assert (request.until is None) == ("until" not in text)
+
+
+def test_a_platform_error_names_the_setting(settings: Settings) -> None:
+    with pytest.raises(PlatformError, match="set ATTENTIVE_API_KEY"):
+        attentive.Attentive(settings, {})
