@@ -106,6 +106,7 @@ def check(raw: Raw = None, as_json: AsJson = False) -> None:
     """Judge the written policy and, in a temporary place, the raw data; nothing else is written."""
     settings = _settings(raw=raw)
     from orchestration import quality
+    from orchestration.erasure.identifiers import read as read_erased
     from orchestration.landing import land, resolve_as_of
     from orchestration.policy import require_sound
 
@@ -115,7 +116,8 @@ def check(raw: Raw = None, as_json: AsJson = False) -> None:
         trial = type(settings)(home=Path(folder))  # a home of its own; all else as it is
         with _Steps(quiet=as_json) as steps:
             steps.begin("Landing the raw tables")
-            report = land(trial, settings.raw_dir, as_of_date, "check")
+            erased = read_erased(settings, read_only=True)
+            report = land(trial, settings.raw_dir, as_of_date, "check", erased)
             steps.begin("Checking what landed")
             results = quality.run_boundary(trial, "landing", as_of_date, "check")
         rejects = _rejects(trial)
@@ -305,6 +307,68 @@ def simulate(
         terminal.print_simulation(made, moves)
 
 
+@app.command()
+def forget(
+    customer: Annotated[str | None, typer.Argument(help="The brand's own key.")] = None,
+    phone: Annotated[
+        str | None,
+        typer.Option(help="'-': read the phone of somebody who is no customer from stdin."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a person everywhere and for good, and write a receipt."""
+    settings = _settings(home=home)
+    from orchestration.erasure.forgetting import find_person
+    from orchestration.erasure.forgetting import forget as erase
+    from orchestration.locking import wait_for_warehouse
+    from orchestration.warehouse import writer_lock
+
+    number = _phone_from_stdin(settings, customer, phone, yes)
+    with writer_lock(settings):
+        wait_for_warehouse(settings)
+        if not yes:
+            person = find_person(settings, customer, number)
+            more = len(person.customer_ids) - bool(customer)
+            others = f" and {more} other accounts of the same phone or e-mail" if more else ""
+            whom = f"customer {customer}" if customer else "whoever has that phone"
+            typer.confirm(f"Erase {whom}{others} everywhere, for good?", abort=True, err=True)
+        with _Steps(quiet=as_json) as steps:
+            steps.begin("Erasing")
+            receipt = erase(settings, customer, number, steps.detail)
+    if as_json:
+        _print_json(receipt.as_dict())
+    else:
+        from orchestration import terminal
+
+        terminal.print_receipt(receipt)
+
+
+def _phone_from_stdin(
+    settings: Settings, customer: str | None, phone: str | None, yes: bool
+) -> str | None:
+    """The phone handed over on standard input, as E.164; on a command line it would be kept."""
+    if (customer is None) == (phone is None):
+        raise UserError("name a customer, or pass `--phone -` and the phone on standard input")
+    if phone is None:
+        return None
+    if phone != "-":
+        raise UserError(
+            "a phone on the command line stays in the shell's history: pass `--phone -` and the "
+            "phone on standard input"
+        )
+    if not (yes or sys.stdin.isatty()):
+        raise UserError("with the phone on standard input nobody can be asked: add --yes")
+    from orchestration.phones import to_e164
+
+    told = typer.prompt("Phone", hide_input=True, err=True) if sys.stdin.isatty() else None
+    number = to_e164(told or sys.stdin.readline().strip(), settings.default_country.upper())
+    if number is None:
+        raise UserError("that is no valid phone: give it with its country code, like +1 ...")
+    return number
+
+
 @app.command("dagster-home", hidden=True)
 def dagster_home() -> None:
     """Make the folder of Dagster's history ready and print it, for DAGSTER_HOME."""
@@ -417,6 +481,7 @@ def _check_json(report: LandingReport, rejects: list[dict], results: list) -> di
         "rows_loaded": report.rows_loaded,
         "rows_rejected": report.rows_rejected,
         "exact_duplicates": report.exact_duplicates,
+        "rows_erased": report.rows_erased,
         "files": [vars(file) for file in report.files],
         "rejects": rejects,
         "checks": [

@@ -7,7 +7,7 @@ never a phone, an e-mail address or a name. What should be sent is decided in `s
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -148,6 +148,37 @@ _MIGRATIONS = (
         primary key (is_sample, as_of_date, audience_id, contact_id)
     ) strict, without rowid;
     """,
+    """
+    -- Who is never to be loaded again: keyed hashes and nothing beside them that says who it was.
+    -- The one of kind `key` is that of the key itself, by which another key is noticed.
+    create table erased_identifiers (
+        digest text primary key,
+        kind text not null check (kind in ('customer_id', 'phone', 'email', 'key'))
+    ) strict, without rowid;
+
+    -- One row per erasure, by the hash of what it was asked for by.
+    create table erasures (
+        erasure text primary key,
+        asked_at text not null,
+        finished_at text
+    ) strict, without rowid;
+
+    create table erased_rows (
+        erasure text not null references erasures,
+        place text not null,
+        rows integer not null,
+        primary key (erasure, place)
+    ) strict, without rowid;
+
+    -- How many of each arm are no longer named: what a readout has to know of them.
+    create table erased_assignments (
+        is_sample integer not null,
+        experiment_id text not null,
+        arm text not null,
+        contacts integer not null,
+        primary key (is_sample, experiment_id, arm)
+    ) strict, without rowid;
+    """,
 )
 
 _HOLDOUT_LOG = pa.schema(
@@ -223,6 +254,15 @@ class Entry:
     job_id: str | None = None
     code: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erasure as it stands: when it was asked for and ended, and rows by place."""
+
+    asked_at: str
+    finished_at: str | None
+    rows: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -568,6 +608,150 @@ class Ledger:
             )
         return self._connection.total_changes - before
 
+    def erased_digests(self) -> frozenset[str]:
+        """The keyed hashes of everything that is never to be loaded again."""
+        found = self._connection.execute("select digest from erased_identifiers")
+        return frozenset(digest for (digest,) in found)
+
+    def begin_erasure(self, erasure: str, digests: Mapping[str, str]) -> None:
+        """Put hashes (kind by digest) on the list, and note the erasure they belong to."""
+        with self._connection:
+            self._connection.execute(
+                "insert into erasures values (?, ?, null) "
+                "on conflict do update set finished_at = null",
+                (erasure, _now()),
+            )
+            self._connection.executemany(
+                "insert into erased_identifiers values (?, ?) on conflict do nothing",
+                digests.items(),
+            )
+
+    def note_erased(self, erasure: str, place: str, rows: int) -> None:
+        """Note how many rows go away at a place, before they do: a second try finds fewer."""
+        with self._connection:
+            self._connection.execute(
+                "insert into erased_rows values (?, ?, ?) "
+                "on conflict do update set rows = max(rows, excluded.rows)",
+                (erasure, place, rows),
+            )
+
+    def finish_erasure(self, erasure: str) -> None:
+        """Note that an erasure went through."""
+        with self._connection:
+            self._connection.execute(
+                "update erasures set finished_at = ? where erasure = ?", (_now(), erasure)
+            )
+
+    def erasure(self, erasure: str) -> Erasure | None:
+        """An erasure by the hash of what it was asked for by; None where there is none."""
+        found = self._connection.execute(
+            "select asked_at, finished_at from erasures where erasure = ?", (erasure,)
+        ).fetchone()
+        if found is None:
+            return None
+        rows = self._connection.execute(
+            "select place, rows from erased_rows where erasure = ? order by place", (erasure,)
+        )
+        return Erasure(*found, dict(rows.fetchall()))
+
+    def named(self, holds: Callable[[str], bool]) -> dict[tuple[str, str], set[str]]:
+        """The texts of each table and column that `holds` knows; the list of hashes left out."""
+        found = {}
+        for table, column in self._text_columns():
+            texts = self._connection.execute(
+                f'select distinct "{column}" from "{table}" where "{column}" is not null'
+            )
+            hits = {text for (text,) in texts if holds(text)}
+            if hits:
+                found[table, column] = hits
+        return found
+
+    def erase(self, erasure: str, holds: Callable[[str], bool], asked: Collection[str]) -> int:
+        """Take out every row about somebody whom `holds` knows; return and note how many.
+
+        What was sent to the destinations `asked` stays until `drop_settled`: they have to be told.
+        Where the contact is somebody else's, their own id takes the place of the one erased.
+        """
+        hits = sorted(set().union(*self.named(holds).values(), ()))
+        kept = ", ".join("?" for _ in asked)
+        with self._connection:
+            self._connection.execute("create temp table gone (name text primary key)")
+            self._connection.executemany("insert into gone values (?)", ((hit,) for hit in hits))
+            self._connection.execute(
+                "insert into erased_assignments "
+                "select is_sample, experiment_id, arm, count(*) from holdout_assignments "
+                "where contact_id in gone group by is_sample, experiment_id, arm "
+                "on conflict do update set contacts = contacts + excluded.contacts"
+            )
+            before = self._connection.total_changes
+            self._connection.execute(
+                f"delete from sync_rows where contact_id in gone and destination not in ({kept})",
+                tuple(asked),
+            )
+            for table in ("holdout_assignments", "messages", "opt_outs"):
+                self._connection.execute(f"delete from {table} where contact_id in gone")
+            rows = self._connection.total_changes - before
+            self._connection.execute(
+                "update sync_rows set customer_id = contact_id, accepted_hash = iif("
+                "audience = 'profile', '?', accepted_hash) "
+                "where customer_id in gone and contact_id not in gone"
+            )
+            for table in ("holdout_assignments", "messages"):
+                self._connection.execute(
+                    f"update {table} set customer_id = contact_id where customer_id in gone"
+                )
+            self._connection.execute(
+                "update messages set subject_id = 'erased' where subject_id in gone"
+            )
+            self._connection.execute(
+                "insert into erased_rows values (?, 'ledger', ?) "
+                "on conflict do update set rows = rows + excluded.rows",
+                (erasure, rows),
+            )
+            self._connection.execute("drop table gone")
+        return rows
+
+    def drop_settled(self, destination: str, contact_ids: Iterable[str]) -> int:
+        """Forget contacts of whom nothing is open at a destination any more; return how many."""
+        dropped = 0
+        with self._connection:
+            for contact_id in contact_ids:
+                cursor = self._connection.execute(
+                    "delete from sync_rows where destination = ?1 and contact_id = ?2 "
+                    "and not exists (select 1 from sync_rows as open where open.destination = ?1 "
+                    "and open.contact_id = ?2 and open.state <> 'complete' "
+                    "and not (open.state = 'rejected' and open.accepted_hash is null))",
+                    (destination, contact_id),
+                )
+                dropped += cursor.rowcount > 0
+        return dropped
+
+    def contacts(self, destination: str) -> set[str]:
+        """Every contact of whom anything is known at a destination."""
+        found = self._connection.execute(
+            "select distinct contact_id from sync_rows where destination = ?", (destination,)
+        )
+        return {contact_id for (contact_id,) in found}
+
+    def destinations(self) -> list[str]:
+        """Every destination of which anything is known."""
+        found = self._connection.execute("select distinct destination from sync_rows order by 1")
+        return [destination for (destination,) in found]
+
+    def compact(self) -> None:
+        """Write the file anew, without what was deleted from it."""
+        self._connection.execute("vacuum")
+
+    def _text_columns(self) -> list[tuple[str, str]]:
+        """Every column of text, but for hashes."""
+        found = self._connection.execute(
+            "select tables.name, columns.name from sqlite_master as tables, "
+            "pragma_table_info(tables.name) as columns where tables.type = 'table' "
+            "and columns.type = 'TEXT' and columns.name not like '%hash' "
+            "and columns.name not in ('digest', 'erasure') order by 1, 2"
+        )
+        return found.fetchall()
+
     def _table(self, query: str, values: tuple[object, ...], schema: pa.Schema) -> pa.Table:
         cursor = self._connection.execute(query, values)
         batches = []
@@ -605,6 +789,7 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             if is_empty or not read_only:
                 _migrate(connection)
             connection.execute(f"pragma query_only = {read_only}")
+            connection.execute("pragma secure_delete = on")  # who is erased leaves no bytes behind
             connection.execute(
                 "pragma cache_size = -131072"
             )  # 128 MiB: a first push is one big write

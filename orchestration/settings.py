@@ -101,6 +101,7 @@ class Paths:
         self.outbox = home / "outbox"
         self.quality = home / "quality"
         self.audits = home / "audits"
+        self.erasures = home / "erasures"
         self.dagster = home / "dagster"
         self.tmp = home / "tmp"
         self.lock = home / "nightly.lock"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from orchestration.erasure.forgetting import Receipt
     from orchestration.explain import Explanation
     from orchestration.landing import LandingReport
     from orchestration.nightly import Outcome
@@ -265,13 +266,14 @@ def print_check(
     console = _console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("table")
-    for name in ("files", "read", "loaded", "rejected", "duplicates"):
+    for name in ("files", "read", "loaded", "rejected", "duplicates", "erased"):
         table.add_column(name, justify="right")
     table.add_column("unknown columns")
     for name in dict.fromkeys(file.table_name for file in report.files):
         files = [file for file in report.files if file.table_name == name]
         rejected = sum(file.rows_rejected for file in files)
         duplicates = sum(file.exact_duplicates for file in files)
+        erased = sum(file.rows_erased for file in files)
         unknown = sorted({file.unknown_columns for file in files if file.unknown_columns})
         table.add_row(
             name,
@@ -280,6 +282,7 @@ def print_check(
             f"{sum(file.rows_loaded for file in files):,}",
             f"[yellow]{rejected:,}[/yellow]" if rejected else "",
             f"{duplicates:,}" if duplicates else "",
+            f"{erased:,}" if erased else "",
             ", ".join(unknown),
         )
     console.print(table)
@@ -311,8 +314,23 @@ def print_check(
     console.print(
         f"\n{report.rows_read:,} rows read as of {report.as_of_date}: "
         f"{report.rows_loaded:,} loaded, {report.rows_rejected:,} rejected, "
-        f"{report.exact_duplicates:,} exact duplicates"
+        f"{report.exact_duplicates:,} exact duplicates, {report.rows_erased:,} erased"
     )
+
+
+def print_receipt(receipt: Receipt) -> None:
+    """What was erased where, what each platform said, and where that is written."""
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("place")
+    table.add_column("rows", justify="right")
+    for place, rows in receipt.erased.items():
+        table.add_row(place, f"{rows:,}")
+    console.print(f"Erased: {receipt.asked_by}")
+    console.print(table)
+    for name, what in receipt.platforms.items():
+        console.print(f"{name}: {what}")
+    console.print(f"Receipt in {receipt.path}")
 
 
 def print_simulation(made: Simulation, moves: Path | None = None) -> None:

@@ -10,6 +10,7 @@ load_report as (
         rows_loaded,
         rows_rejected,
         exact_duplicates,
+        rows_erased,
         unknown_columns
     from {{ ref("stg_load_report") }}
 

@@ -17,7 +17,8 @@ stg_load_report as (
         rows_read,
         rows_loaded,
         rows_rejected,
-        exact_duplicates
+        exact_duplicates,
+        rows_erased
     from source
 
 )

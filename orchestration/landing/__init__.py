@@ -1,7 +1,7 @@
 """Landing: a brand's raw files become the typed tables of schema `raw`, all of them or none.
 
-`files` finds and opens what a folder holds, `rows` composes the SQL, `loading` takes one table
-through it. Here the tables come together in one transaction.
+`files` finds and opens what a folder holds, `sifting` takes out who was erased, `rows` composes the
+SQL, `loading` takes one table through it. Here the tables come together in one transaction.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.contract import load_contract, raw_tables
+from orchestration.erasure.identifiers import Erased
+from orchestration.erasure.identifiers import read as read_erased
 from orchestration.errors import UserError
 from orchestration.landing import files, loading
 from orchestration.landing.loading import Defaults, FileReport
+from orchestration.landing.sifting import Sieve
 from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
@@ -64,19 +67,32 @@ class LandingReport:
         """Records left out because another one is the same in every column."""
         return sum(report.exact_duplicates for report in self.files)
 
+    @property
+    def rows_erased(self) -> int:
+        """Records left out because they are about people who were erased."""
+        return sum(report.rows_erased for report in self.files)
 
-def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> LandingReport:
+
+def land(
+    settings: Settings,
+    raw_dir: Path,
+    as_of_date: date,
+    run_id: str,
+    erased: Erased | None = None,
+) -> LandingReport:
     """Load every table of the contract from `raw_dir` into schema raw of the warehouse.
 
     Writes raw.<table> for all of them, raw.rejects, raw.load_report, raw.contract_tables and
     raw.run_context, and leaves `LOGS` as they are. One transaction: after any failure the
-    tables are those of the last landing. Rows that do not fit are rejected, not raised.
+    tables are those of the last landing. Rows that do not fit are rejected, not raised. Nobody on
+    the list of the home's ledger, or on `erased`, is loaded.
 
     Raises `UserError` for a file that cannot be used as a whole, and for a missing required table.
     """
     started = time.monotonic()
     tables = raw_tables()
     paths, unused = files.find(raw_dir, tables)
+    erased = read_erased(settings) if erased is None else erased
     with closing(connect(settings)) as connection:
         inputs = {
             table.name: files.open_table(connection, raw_dir, table, paths.get(table.name, []))
@@ -89,7 +105,9 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
             for table in load_contract().values():
                 if table.system:
                     loading.create_table(connection, table, keep=table.name in LOGS)
-            currency, reports = _load_all(connection, inputs, settings)
+            currency, reports = _load_all(
+                connection, inputs, settings, Sieve(connection, erased, tables)
+            )
             is_sample = (raw_dir / files.TRUTH_FILE).exists()
             _insert(
                 connection, "run_context", [(run_id, as_of_date, currency, is_sample, fingerprint)]
@@ -129,11 +147,14 @@ def land(settings: Settings, raw_dir: Path, as_of_date: date, run_id: str) -> La
 
 
 def _load_all(
-    connection: duckdb.DuckDBPyConnection, inputs: dict[str, files.TableInput], settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    inputs: dict[str, files.TableInput],
+    settings: Settings,
+    sieve: Sieve,
 ) -> tuple[str, list[FileReport]]:
     """Load the tables, rates first; return the reporting currency and the reports."""
     country = settings.default_country.upper()
-    rates = loading.load(connection, inputs["fx_rates"], Defaults("", country))
+    rates = loading.load(connection, inputs["fx_rates"], Defaults("", country), sieve)
     has_rates = any(report.rows_loaded for report in rates)
     currency = settings.reporting_currency or loading.find_currency(
         connection, inputs["orders"], has_rates
@@ -147,7 +168,10 @@ def _load_all(
     reports = []
     for name, given in inputs.items():
         defaults = Defaults(currency, country)
-        reports += rates if name == "fx_rates" else loading.load(connection, given, defaults)
+        if name == "fx_rates":
+            reports += rates
+        else:
+            reports += loading.load(connection, given, defaults, sieve)
     return currency, reports
 
 

@@ -11,11 +11,12 @@ from orchestration.contract import Table
 from orchestration.landing import malformed
 from orchestration.landing import rows as sql
 from orchestration.landing.files import TableInput, sql_text
+from orchestration.landing.sifting import Sieve
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of the records of one file: loaded + rejected + exact duplicates = read."""
+    """What became of the records of one file: loaded + rejected + duplicates + erased = read."""
 
     table_name: str
     file_name: str
@@ -23,6 +24,7 @@ class FileReport:
     rows_loaded: int
     rows_rejected: int
     exact_duplicates: int
+    rows_erased: int
     unknown_columns: str | None
 
 
@@ -83,9 +85,11 @@ def find_rates(connection: duckdb.DuckDBPyConnection, orders: TableInput, curren
 
 
 def load(
-    connection: duckdb.DuckDBPyConnection, given: TableInput, defaults: Defaults
+    connection: duckdb.DuckDBPyConnection, given: TableInput, defaults: Defaults, sieve: Sieve
 ) -> list[FileReport]:
     """Load one table, fill raw.rejects, and return a report for each file.
+
+    What is about people who were erased goes by no other name than a number of rows.
 
     Tables that it refers to must be loaded before, and `order_rates` be there for orders. A clean
     table is read twice: its keys, to see that none comes twice, then its rows.
@@ -98,6 +102,8 @@ def load(
     if table.has("phone_e164"):
         pairs = sql.phone_pairs(table, typed, defaults.country)
         phones.normalise(connection, pairs, f"phones_{table.name}")
+    given, erased = sieve.sift(given, typed, defaults.country)
+    typed = sql.typed_rows(table, given.sources)
     _find_twins(connection, given, typed, defaults)
     checked = sql.checked_rows(table, typed, defaults.currency, defaults.country)
     names = ", ".join(column.name for column in table.columns)
@@ -106,7 +112,7 @@ def load(
         "anti join twins using (_file, _row) where fault is null"
     ).fetchone()
 
-    read = sum(file.rows - len(file.malformed) for file in given.files)
+    read = sum(file.rows - len(file.malformed) for file in given.files) - erased.total()
     same = _count_by_file(connection, "twins where is_same")
     rejected = {number: len(file.malformed) for number, file in enumerate(given.files)}
     malformed.reject(connection, given, defaults.country)
@@ -119,15 +125,18 @@ def load(
             table.name,
             file.name,
             file.rows,
-            file.rows - rejected[number] - same.get(number, 0),
+            file.rows - rejected[number] - same.get(number, 0) - erased[number],
             rejected[number],
             same.get(number, 0),
+            erased[number],
             ", ".join(sorted(file.unknown)) or None,
         )
         for number, file in enumerate(given.files)
     ]
     if sum(report.rows_loaded for report in reports) != loaded:
-        raise RuntimeError(f"{table.name}: loaded, rejected and duplicate rows do not add up")
+        raise RuntimeError(
+            f"{table.name}: rows loaded, rejected, duplicate and erased do not add up"
+        )
     return reports
 
 

@@ -173,11 +173,7 @@ def checked_rows(table: Table, rows: str, currency: str, country: str) -> str:
         )
         extras = ", rates.fx_rate"
     if table.has("phone_e164"):
-        joins.append(_country_join(table))
-        joins.append(
-            f"left join phones_{table.name} as phones on phones.phone = typed.phone "
-            f"and phones.country = {_country(table, country)}"
-        )
+        joins.append(phone_join(table, country))
         extras = ", phones.phone_e164"
     cases = " ".join(
         f"when {fault.condition} then {fault.number}" for fault in faults(table) if fault.condition
@@ -193,6 +189,15 @@ def phone_pairs(table: Table, rows: str, country: str) -> str:
     select distinct typed.phone, {_country(table, country)} as country
     from ({rows}) as typed {_country_join(table)}
     where typed.phone is not null"""
+
+
+def phone_join(table: Table, country: str) -> str:
+    """The join of `typed` to its numbers, as `phones`: temp table `phones_<table>`."""
+    return (
+        f"{_country_join(table)} "
+        f"left join phones_{table.name} as phones on phones.phone = typed.phone "
+        f"and phones.country = {_country(table, country)}"
+    )
 
 
 def _country_join(table: Table) -> str:

@@ -44,6 +44,8 @@ def run_boundary(
     """
     suites = [(suite, suite.relation) for suite in load_suites() if suite.boundary == boundary]
     with _warehouse(settings, boundary, as_of_date) as (connection, source):
+        if boundary == "gate":
+            _look_for_erased(connection, settings)
         results = _judge(connection, suites)
         volumes = _volumes(connection, boundary)
         report = _load_report(connection) if boundary == "landing" else []
@@ -103,6 +105,19 @@ def _warehouse(
         finally:
             # It belongs to the file, not to the connection: another one would find it taken.
             connection.remove_function(name)
+
+
+def _look_for_erased(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Create temp table `erased_found`: where somebody stands who asked to be forgotten."""
+    from orchestration.erasure.finding import find
+
+    connection.execute(
+        "create temp table erased_found "
+        "(place varchar, table_name varchar, column_name varchar, row_count bigint)"
+    )
+    found = find(settings, connection)
+    if found:
+        connection.executemany("insert into erased_found values (?, ?, ?, ?)", found)
 
 
 def _source(connection: duckdb.DuckDBPyConnection) -> str:
@@ -236,6 +251,7 @@ def _load_report(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             sum(rows_loaded)::bigint as rows_loaded,
             sum(rows_rejected)::bigint as rows_rejected,
             sum(exact_duplicates)::bigint as exact_duplicates,
+            sum(rows_erased)::bigint as rows_erased,
             string_agg(distinct unknown_columns, ', ' order by unknown_columns) as unknown_columns
         from raw.load_report
         group by table_name

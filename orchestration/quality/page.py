@@ -125,7 +125,9 @@ def render(night: dict[str, Any], as_of_date: date, earlier: list[tuple[str, Sta
             if check["state"] == state
         ],
         shown_rows=SHOWN_ROWS,
-        load_report=boundaries.get("landing", {}).get("load_report", []),
+        load_report=[
+            {"rows_erased": 0} | row for row in boundaries.get("landing", {}).get("load_report", [])
+        ],
         run_id=next((each["run_id"] for each in boundaries.values() if each["run_id"]), None),
         earlier=earlier,
     )

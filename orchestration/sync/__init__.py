@@ -8,7 +8,14 @@ spoken to belongs to `platforms`.
 
 from orchestration.sync.brakes import RefusedError
 from orchestration.sync.planning import ACTIONS, PROFILE, Plan
-from orchestration.sync.pushing import OlderNightError, Pushed, hear_opt_outs, make_plan, push
+from orchestration.sync.pushing import (
+    OlderNightError,
+    Pushed,
+    hear_opt_outs,
+    make_plan,
+    push,
+    withdraw,
+)
 
 __all__ = [
     "ACTIONS",
@@ -20,4 +27,5 @@ __all__ = [
     "hear_opt_outs",
     "make_plan",
     "push",
+    "withdraw",
 ]

@@ -20,9 +20,11 @@ ACTIONS = ("add", "change", "remove", "unchanged", "waiting", "parked")
 PROFILE = "profile"
 HOLDOUT = "holdout-"
 OPTED_OUT_THERE = "opted out at the platform"
+ERASED = "erased"
 
 # Reasons for which somebody comes off a list whatever else holds a push back.
 CONSENT_REASONS = (
+    ERASED,
     OPTED_OUT_THERE,
     "opted_out",
     "no_consent",
@@ -45,7 +47,10 @@ _AUDIENCE = """
 create temp table audience as
 select *, {properties} as properties
 from coded_audience
-where contact_id not in (select contact_id from stops)
+where
+    contact_id not in (select contact_id from stops)
+    and not list_contains(getvariable('erased'), contact_id)
+    and not list_contains(getvariable('erased'), customer_id)
 """
 
 # A stop told by a platform holds until a later yes has reached the warehouse.
@@ -279,6 +284,7 @@ select
         when of_interest.is_asked then 'asked before, not answered yet'
         when of_interest.is_refused then 'refused before, data unchanged'
         when of_interest.is_barred then 'profile refused'
+        when list_contains(getvariable('erased'), of_interest.contact_id) then '{ERASED}'
         when not of_interest.is_wanted and stops.contact_id is not null then '{OPTED_OUT_THERE}'
         when not of_interest.is_wanted then coalesce(decisions.reason_code, 'no longer qualifies')
         when list_contains(getvariable('gone'), of_interest.audience) then 'the list was gone'
@@ -391,15 +397,17 @@ def compare(
     key: bytes,
     gone: Collection[str],
     ask: Callable[[Sequence[str]], Collection[str]],
+    erased: Collection[str] = (),
 ) -> Plan:
     """Compare the warehouse behind `connection` with what `ledger` says of a destination.
 
     `connection`: with tonight's codes attached, see `attach_codes`.
     `opt_outs`: every stop that a platform told of (contact_id, occurred_at). `key`: what profiles
     are hashed with. `gone`: lists that are no longer there. `ask`: which of these contacts, about
-    to be added to a list, the platform knows to have said stop.
+    to be added to a list, the platform knows to have said stop. `erased`: contacts known there who
+    asked to be forgotten.
     """
-    _prepare(connection, key, gone)
+    _prepare(connection, key, gone, erased)
     connection.register("ledger", ledger)
     connection.register("all_opt_outs", opt_outs)
     connection.execute(
@@ -453,14 +461,20 @@ def one_of(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
     return pc.is_in(column, value_set=pa.array(values, pa.string()))
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, key: bytes, gone: Collection[str]) -> None:
-    """Give the connection HMAC-SHA256 (RFC 2104), cut to 128 bits, and the lists that are gone."""
+def _prepare(
+    connection: duckdb.DuckDBPyConnection,
+    key: bytes,
+    gone: Collection[str],
+    erased: Collection[str] = (),
+) -> None:
+    """Give the connection HMAC-SHA256 (RFC 2104), cut to 128 bits, and who and what is gone."""
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     padded = key.ljust(_BLOCK, b"\0")
     connection.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in padded)])
     connection.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in padded)])
     connection.execute("set variable gone = $1::varchar[]", [sorted(gone)])
+    connection.execute("set variable erased = $1::varchar[]", [sorted(erased)])
     connection.execute(
         "create temp macro keyed(text) as substr(sha256(getvariable('outer_pad') || unhex("
         f"sha256(getvariable('inner_pad') || encode(text)))), 1, {_HASH_LENGTH})"

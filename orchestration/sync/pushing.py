@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
 from orchestration import quality
 from orchestration.codes import attach_codes
+from orchestration.erasure.identifiers import read as read_erased
 from orchestration.errors import UserError
 from orchestration.keys import code_key, ledger_key
 from orchestration.ledger import Ledger, open_ledger
-from orchestration.night import LANDED, read_night, require_night
+from orchestration.night import BUILT, LANDED, read_night, require_night
 from orchestration.platforms import (
     DESTINATIONS,
     PlatformError,
@@ -27,7 +28,7 @@ from orchestration.quality.suites import policy_parameters
 from orchestration.settings import Settings
 from orchestration.sync import brakes
 from orchestration.sync.applying import Applying, entry
-from orchestration.sync.planning import PROFILE, Plan, compare
+from orchestration.sync.planning import PROFILE, Plan, compare, one_of
 from orchestration.warehouse import connect
 
 
@@ -106,6 +107,7 @@ def push(
             applying.everything()
             drift = applying.verify(policy_parameters())
             outcome = applying.outcome
+            ledger.drop_settled(destination, _erased_contacts(settings, ledger, destination))
     return Pushed(
         plan,
         sync_run_id,
@@ -115,6 +117,42 @@ def push(
         outcome["opted_out"],
         drift,
     )
+
+
+def withdraw(settings: Settings, ledger: Ledger, destination: str) -> int:
+    """Take people who asked to be forgotten off a platform at once, and nothing else.
+
+    The removals and properties of the next plan that are about them, without its brakes. Returns
+    how many are left for the next push; who is gone there is gone from the ledger too.
+    Raises `UserError` when no night stands built, or the platform cannot be worked with.
+    """
+    platform = open_platform(destination, settings, _Memory(ledger, destination))
+    with connect(settings, read_only=True) as connection:
+        as_of_date = read_night(connection, BUILT)["as_of_date"]
+    context = _admit(settings, destination, as_of_date)
+    _settle(ledger, destination, platform)
+    plan = _plan(settings, platform, ledger, as_of_date)
+    erased = _erased_contacts(settings, ledger, destination)
+    theirs = replace(
+        plan,
+        rows=plan.rows.filter(one_of(plan.rows["contact_id"], erased)),
+        profiles=plan.profiles.filter(one_of(plan.profiles["contact_id"], erased)),
+    )
+    sync_run_id = ledger.start(destination, as_of_date, is_sample=bool(context["is_sample"]))
+    with _noted(ledger, sync_run_id) as told:
+        told.applying = Applying(platform, ledger, theirs, sync_run_id)
+        platform.begin(as_of_date, sync_run_id)
+        told.applying.everything()
+    ledger.drop_settled(destination, erased)
+    return len(_erased_contacts(settings, ledger, destination))
+
+
+def _erased_contacts(settings: Settings, ledger: Ledger, destination: str) -> list[str]:
+    """Contacts that a destination still knows and that asked to be forgotten."""
+    erased = read_erased(settings, read_only=True)
+    if not erased:
+        return []
+    return sorted(each for each in ledger.contacts(destination) if erased.holds(each))
 
 
 def hear_opt_outs(settings: Settings, destination: str) -> int:
@@ -265,6 +303,7 @@ def _plan(
             ledger_key(settings, create=False),
             platform.gone(lists),
             lambda asked: {stop.contact_id for stop in platform.opted_out(asked)},
+            _erased_contacts(settings, ledger, platform.name),
         )
 
 

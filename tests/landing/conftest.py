@@ -20,7 +20,7 @@ def brand(settings: Settings) -> Brand:
 def adds_up() -> Callable[[LandingReport], None]:
     def check(report: LandingReport) -> None:
         for file in report.files:
-            parts = file.rows_loaded + file.rows_rejected + file.exact_duplicates
+            parts = file.rows_loaded + file.rows_rejected + file.exact_duplicates + file.rows_erased
             assert parts == file.rows_read, file
 
     return check

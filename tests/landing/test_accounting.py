@@ -165,10 +165,10 @@ def test_a_failure_half_way_leaves_the_tables_of_before(brand: Brand, monkeypatc
 
     load = loading.load
 
-    def fail_late(connection, given, defaults):
+    def fail_late(connection, given, defaults, sieve):
         if given.table.name == raw_tables()[-1].name:
             raise KeyboardInterrupt
-        return load(connection, given, defaults)
+        return load(connection, given, defaults, sieve)
 
     monkeypatch.setattr(loading, "load", fail_late)
     with pytest.raises(KeyboardInterrupt):

@@ -111,7 +111,7 @@ insert into raw.contract_tables
         'sms_events', 'returns']), unnest([true, true, true, false, false, false, false]), true;
 insert into raw.load_report
     select unnest(['customers', 'orders', 'order_lines', 'consent_events', 'suppressions',
-        'sms_events', 'returns']), 'file.csv', 2000, 2000, 0, 0, null;
+        'sms_events', 'returns']), 'file.csv', 2000, 2000, 0, 0, 0, null;
 insert into vip_sms.marts.customer_tiers
     select customer_id, ['none', 'silver', 'gold', 'platinum'][tier_rank + 1], tier_rank
     from people;

@@ -7,7 +7,7 @@ import pytest
 from orchestration.contract import load_contract
 from orchestration.quality.suites import load_suites
 
-ROW = "insert into raw.load_report values ('{}', 'more.csv', {}, {}, {}, 0, null)"
+ROW = "insert into raw.load_report values ('{}', 'more.csv', {}, {}, {}, 0, 0, null)"
 
 
 def test_a_sound_brand_passes(brand, failed):

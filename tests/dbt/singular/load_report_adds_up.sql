@@ -1,8 +1,8 @@
--- Failure means landing lost a record: each one read is loaded, rejected or an exact duplicate.
+-- Failure means landing lost a record: each one read is loaded, rejected, an exact duplicate or erased.
 select
     table_name,
     file_name,
     rows_read as expected,
-    rows_loaded + rows_rejected + exact_duplicates as observed
+    rows_loaded + rows_rejected + exact_duplicates + rows_erased as observed
 from {{ ref("load_report") }}
-where rows_read <> rows_loaded + rows_rejected + exact_duplicates
+where rows_read <> rows_loaded + rows_rejected + exact_duplicates + rows_erased

@@ -1,0 +1,393 @@
+"""`vip forget`: nothing of the person is left in any file, whatever moment it was broken off at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+from night import AS_OF, Vip, build
+
+from orchestration import quality, sync
+from orchestration.erasure import forgetting
+from orchestration.erasure.finding import find
+from orchestration.erasure.forgetting import Receipt, forget
+from orchestration.errors import UserError
+from orchestration.exporting import export, read_manifest
+from orchestration.ledger import StopSaid, open_ledger
+from orchestration.publishing import publish
+from orchestration.quality import nights
+from orchestration.settings import Settings
+from orchestration.warehouse import connect, writer_lock
+
+GONE, PHONE, EMAIL = "cust-0001", "+12125550143", "ann.ray@example.com"
+OLD_PHONE, OLD_EMAIL = "+12125550199", "ann.old@example.com"
+STAYS = "cust-0002"
+WHO = (GONE, PHONE, EMAIL, OLD_PHONE, OLD_EMAIL, "o-ann-1")
+
+VIPS = [
+    Vip(GONE, "Gold", PHONE),
+    Vip(STAYS, "Gold", "+12125550144"),
+    Vip("cust-0003", "Silver", "+12125550145"),
+]
+
+
+@pytest.fixture(autouse=True)
+def gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "gate_rows", lambda *_: [])
+
+
+def raw_tables(settings: Settings) -> None:
+    """What a landing would have left of the three, in the tables that the miniature has not."""
+    with duckdb.connect(str(settings.paths.warehouse)) as con:
+        con.execute(f"attach '{settings.paths.build}' as vip_sms")
+        con.execute(
+            "create table raw.customers as select customer_id, phone, phone as phone_e164, "
+            "case customer_id when $1 then upper($2) else email end as email, "
+            "case customer_id when $3 then $1 end as referred_by_customer_id "
+            "from activation.sync_vip_audience",
+            [GONE, EMAIL, STAYS],
+        )
+        con.execute(
+            "update activation.sync_vip_audience set email = $1 where customer_id = $2",
+            [EMAIL, GONE],
+        )
+        con.execute(
+            "create table raw.orders as select * from (values ('o-ann-1', $1), ('o-bob-1', $2)) "
+            "as t(order_id, customer_id)",
+            [GONE, STAYS],
+        )
+        con.execute(
+            "create table raw.order_lines as select * from (values ('l1', 'o-ann-1'), "
+            "('l2', 'o-bob-1')) as t(order_line_id, order_id)"
+        )
+        con.execute(
+            "create table raw.consent_events as select 'e1' as consent_event_id, $1 as customer_id,"
+            " $2 as phone, $2 as phone_e164, 'opt_in' as action",
+            [GONE, OLD_PHONE],
+        )
+        con.execute(
+            "create table raw.rejects as select 'customers' as table_name, "
+            "cast(null as varchar) as customer_id, $1 as row_data union all "
+            "select 'customers', 'x', '[\"bob\", 7]'",
+            [json.dumps({"first_name": "Ann", "phone": "(212) 555-0143"})],
+        )
+        # A contact is named by its oldest account.
+        for table in (
+            "activation.sync_vip_audience",
+            "vip_sms.marts.holdout_assignments",
+            "vip_sms.marts.audience_decisions",
+            "vip_sms.marts.customer_consent",
+        ):
+            con.execute(f"update {table} set contact_id = customer_id")
+        con.execute("create schema intermediate; create schema staging")
+        con.execute(
+            "create table intermediate.int_lists as select customer_id, "
+            "[customer_id, 'x'] as friends from raw.customers"
+        )
+        con.execute(
+            "create table intermediate.int_lines as select order_id, 5 as revenue from raw.orders"
+        )
+        con.execute("create view staging.stg_customers as select * from warehouse.raw.customers")
+        con.execute(
+            "create table vip_sms.marts.shared as select customer_id, $1 as contact_id "
+            "from raw.customers where customer_id = 'cust-0003'",
+            [GONE],
+        )
+
+
+def night(settings: Settings, as_of: date = AS_OF, vips: list[Vip] = VIPS) -> None:
+    build(settings, vips, as_of=as_of, holdout=["cust-0009"])
+    raw_tables(settings)
+    publish(settings, as_of)
+    export(settings, as_of)
+    sync.push(settings, "outbox", as_of)
+
+
+@pytest.fixture
+def home(two_nights: Settings, settings: Settings) -> Settings:
+    """A copy of the two nights for one test."""
+    shutil.copytree(two_nights.home, settings.home, symlinks=True)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two nights, the older one under another phone and e-mail address; pages, logs and draws."""
+    settings = Settings(home=tmp_path_factory.mktemp("nights") / "var", _env_file=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "gate_rows", lambda *_: [])
+        return make_two_nights(settings)
+
+
+def make_two_nights(settings: Settings) -> Settings:
+    older = [Vip(GONE, "Gold", OLD_PHONE), *VIPS[1:]]
+    night(settings, AS_OF - timedelta(days=1), older)
+    for path in settings.paths.exports.glob("2026-06-30/*.csv"):
+        path.write_text(path.read_text().replace(EMAIL, OLD_EMAIL))
+    night(settings)
+    with open_ledger(settings) as ledger:
+        ledger.log_assignments(
+            [
+                ("global", GONE, GONE, "treatment", 0.5, "2026-06-30"),
+                ("global", "cust-0009", GONE, "holdout", 0.01, "2026-06-30"),
+            ],
+            is_sample=True,
+        )
+        ledger.log_messages(
+            [("2026-06-30", "vip", GONE, GONE, GONE, "promotional", "2026-07-01 10:00:00", None)],
+            is_sample=True,
+        )
+        ledger.note_opt_outs("klaviyo", [StopSaid(GONE, datetime(2026, 6, 1, tzinfo=UTC), "test")])
+    check = {
+        "name": "x",
+        "blocking": False,
+        "passed": False,
+        "severity": "warn",
+        "seconds": 0,
+        "table": "t",
+        "why": "w",
+        "expected": "0 rows",
+        "observed": "2 rows",
+        "unexpected_rows": [{"customer_id": GONE, "n": 1}, {"customer_id": STAYS, "n": 1}],
+    }
+    landing = {"run_id": "r", "volumes": {"customers": 3}, "load_report": [], "checks": [check]}
+    nights.save(
+        settings,
+        AS_OF,
+        {"source": "sample", "as_of_date": AS_OF.isoformat(), "boundaries": {"landing": landing}},
+    )
+    quality.write_page(settings, AS_OF)
+    (settings.home / "logs").mkdir()
+    (settings.home / "logs" / "nightly-2026-07-01.log").write_text(f"a row of {GONE}, {STAYS}.\n")
+    history = settings.paths.dagster / "history" / "runs"
+    history.mkdir(parents=True)
+    with sqlite3.connect(history / "r.db") as con:
+        con.execute("create table event_logs (id integer primary key, event text)")
+        con.execute(
+            "insert into event_logs values (1, ?)", (json.dumps({"md": f"| {GONE} | Gold |"}),)
+        )
+    return settings
+
+
+def everything(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Every file of the home as bytes, and what databases and Parquet files hold as text."""
+    for path in sorted(settings.home.rglob("*")):
+        name = path.relative_to(settings.home).as_posix()
+        if not path.is_file() or path.is_symlink() or name.startswith("erasures/"):
+            continue
+        yield name, path.read_bytes()
+        if path.suffix == ".parquet":
+            yield f"{name} rows", repr(duckdb.execute(f"from '{path}'").fetchall()).encode()
+        if path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as con:
+                for (table,) in con.execute(
+                    "select schema_name || '.' || table_name from duckdb_tables()"
+                ).fetchall():
+                    yield f"{name} {table}", repr(con.execute(f"from {table}").fetchall()).encode()
+        if path.suffix in (".sqlite", ".db"):
+            with sqlite3.connect(path) as con:
+                yield f"{name} rows", "\n".join(con.iterdump()).encode()
+
+
+def shown(settings: Settings) -> set[str]:
+    """The places that still name the person, in any of the ways they were known by."""
+    written = [*WHO, EMAIL.upper(), "(212) 555-0143"]
+    return {
+        name
+        for name, content in everything(settings)
+        if any(each.encode() in content for each in written)
+    }
+
+
+def erase(settings: Settings, customer: str | None = GONE, phone: str | None = None) -> Receipt:
+    with writer_lock(settings):
+        return forget(settings, customer, phone)
+
+
+def test_the_search_of_these_tests_finds_every_place(home: Settings) -> None:
+    places = shown(home)
+    for part in (
+        "warehouse.duckdb raw.customers",
+        "warehouse.duckdb raw.rejects",
+        "warehouse.duckdb raw.order_lines",
+        "warehouse.duckdb intermediate.int_lines",
+        "warehouse.duckdb intermediate.int_lists",
+        "build/vip_sms.duckdb marts.shared",
+        "published/vip_sms.duckdb marts.customer_tiers",
+        "exports/2026-06-30/",
+        "exports/2026-07-01/vip_audience.parquet rows",
+        "outbox/2026-07-01/",
+        "exports/2026-07-01/audiences/vip.csv",
+        "quality/2026-07-01.json",
+        "quality/index.html",
+        "logs/",
+        "dagster/history",
+        "ledger.sqlite rows",
+    ):
+        assert any(name.startswith(part) for name in places), part
+
+
+def test_nothing_is_left_anywhere(home: Settings) -> None:
+    receipt = erase(home)
+    assert shown(home) == set()
+    assert receipt.identifiers == {"customer_id": 1, "phone": 2, "email": 2}
+    assert all(receipt.erased[place] > 0 for place in (*forgetting._PLACES, "ledger"))
+    kept = receipt.path.read_text()
+    assert json.loads(kept) == receipt.as_dict() and receipt.finished_at
+    assert GONE in kept
+    assert not any(each in kept for each in (PHONE, EMAIL, OLD_PHONE, OLD_EMAIL))
+    assert receipt.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_everybody_else_stays_as_they_were(home: Settings) -> None:
+    before = {path: path.read_bytes() for path in home.paths.exports.rglob("*.csv")}
+    erase(home)
+    for path, content in before.items():
+        lines = content.decode().splitlines(keepends=True)
+        assert path.read_text() == "".join(line for line in lines if GONE not in line), path.name
+    for folder in ("2026-06-30", "2026-07-01"):
+        manifest = read_manifest(home.paths.exports / folder)
+        rows = {entry["file"]: entry["rows"] for entry in manifest["files"]}
+        assert rows["vip_audience.csv"] == rows["vip_audience.parquet"] == 2
+    fresh = export(home, AS_OF)
+    assert not fresh.is_changed, "what is left is what an export of what is left would write"
+    with connect(home, read_only=True) as con:
+        assert con.execute("select order_id from raw.order_lines").fetchall() == [("o-bob-1",)]
+        assert con.execute("select revenue from intermediate.int_lines").fetchall() == [(5,)]
+        assert con.execute("from vip_sms.marts.shared").fetchall() == [("cust-0003", "cust-0003")]
+        assert con.execute(
+            "select customer_id, referred_by_customer_id from staging.stg_customers order by 1"
+        ).fetchall() == [(STAYS, "erased"), ("cust-0003", None)]
+        assert con.execute("select row_data from raw.rejects").fetchall() == [('["bob", 7]',)]
+    with open_ledger(home) as ledger:
+        (draw,) = ledger.holdout_log(AS_OF, is_sample=True).to_pylist()
+        assert (draw["contact_id"], draw["customer_id"]) == ("cust-0009", "cust-0009")
+    with sqlite3.connect(home.paths.ledger) as con:
+        assert con.execute("select * from erased_assignments").fetchall() == [
+            (1, "global", "treatment", 1)
+        ]
+    assert f'"customer_id": "{STAYS}"' in nights.file_of(home, AS_OF).read_text()
+    assert STAYS in (home.home / "logs" / "nightly-2026-07-01.log").read_text()
+    assert home.paths.published.stat().st_mode & 0o777 == 0o444
+
+
+def test_a_second_time_changes_nothing(home: Settings) -> None:
+    first = erase(home)
+    second = erase(home)
+    assert (second.erased, second.asked_at) == (first.erased, first.asked_at)
+    assert shown(home) == set()
+
+
+class Killed(BaseException):
+    """Not an error that anybody handles."""
+
+
+PLACES = [*forgetting._PLACES, "ledger", "platforms"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_at_a_place_a_second_run_finishes(home: Settings, place: str) -> None:
+    def die(name: str) -> None:
+        if name == place:
+            raise Killed
+
+    with pytest.raises(Killed), writer_lock(home):
+        forget(home, GONE, None, die)
+    with connect(home, read_only=True) as con:
+        assert con.execute("select count(*) from staging.stg_customers").fetchone()[0] in (2, 3)
+    receipt = erase(home)
+    assert shown(home) == set()
+    assert receipt.erased["export files"] > 0
+
+
+@pytest.mark.parametrize("file", [0, 1, 2])
+def test_killed_between_two_databases_a_second_run_finishes(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, file: int
+) -> None:
+    """The warehouse goes last: without it nobody knows whose order o-ann-1 was."""
+    put, calls = forgetting.Cleared.put_in_place, []
+
+    def die(self: forgetting.Cleared) -> None:
+        calls.append(self)
+        if len(calls) > file:
+            raise Killed
+        put(self)
+
+    monkeypatch.setattr(forgetting.Cleared, "put_in_place", die)
+    with pytest.raises(Killed):
+        erase(home)
+    monkeypatch.undo()
+    monkeypatch.setattr(quality, "gate_rows", lambda *_: [])
+    erase(home)
+    assert {name for name in shown(home) if not name.startswith("tmp/")} == set()
+
+
+def test_somebody_unknown_is_not_put_on_the_list(home: Settings) -> None:
+    with pytest.raises(UserError, match="nothing is known here of a customer cust-0077"):
+        erase(home, "cust-0077")
+    with open_ledger(home) as ledger:
+        assert ledger.erased_digests() == frozenset()
+
+
+def test_accounts_of_one_phone_go_together_and_a_phone_of_many_is_nobodys(home: Settings) -> None:
+    with connect(home) as con:
+        con.execute("update raw.customers set phone_e164 = $1", [PHONE])
+    person = forgetting.find_person(home, GONE, None)
+    assert person.customer_ids == {GONE, STAYS, "cust-0003"}
+    with connect(home) as con:
+        con.execute(
+            "insert into raw.customers by name select 'n' || i as customer_id, "
+            "$1 as phone_e164 from range(3) as t(i)",
+            [PHONE],
+        )
+    person = forgetting.find_person(home, GONE, None)
+    assert (person.customer_ids, PHONE in person.phones) == ({GONE}, False)
+
+
+def test_a_phone_of_nobody_known_goes_on_the_list(home: Settings) -> None:
+    receipt = erase(home, None, "+12125550177")
+    assert receipt.identifiers == {"customer_id": 0, "phone": 1, "email": 0}
+    assert "+12125550177" not in receipt.path.read_text()
+    assert sum(receipt.erased.values()) == 0
+
+
+def test_the_nightly_check_finds_each_place_anew(home: Settings) -> None:
+    erase(home)
+
+    def places() -> set[str]:
+        with connect(home, read_only=True) as con:
+            return {place for place, *_ in find(home, con)}
+
+    assert places() == set()
+    with connect(home) as con:
+        con.execute("insert into raw.orders values ('o3', $1)", [GONE])
+        con.execute("insert into vip_sms.marts.shared values ($1, 'x')", [PHONE])
+    assert places() == {"warehouse", "marts"}
+    publish_what_is_built(home)
+    (home.paths.exports / "2026-06-30" / "vip_audience.csv").write_text(f"phone\n{PHONE}\n")
+    (home.paths.outbox / "2026-07-01" / "9.csv").write_text(f"contact_id\n{GONE}\n")
+    with open_ledger(home) as ledger:
+        ledger.note_opt_outs("klaviyo", [StopSaid(GONE, datetime(2026, 6, 1, tzinfo=UTC), "test")])
+    page = nights.file_of(home, AS_OF)
+    page.write_text(page.read_text().replace(STAYS, GONE))
+    assert places() == {
+        "warehouse",
+        "marts",
+        "published marts",
+        "exports",
+        "outbox",
+        "ledger",
+        "quality",
+    }
+    erase(home)
+    assert places() == set()
+
+
+def publish_what_is_built(home: Settings) -> None:
+    home.paths.published.chmod(0o600)
+    home.paths.published.write_bytes(home.paths.build.read_bytes())
