@@ -18,18 +18,41 @@ decisions as (
 
 ),
 
-missing as (
+absent as (
 
     select
         audiences.audience_id,
-        {{ text_list("raw_tables.table_name") }} as missing_tables
+        raw_tables.table_name
     from audiences
     inner join raw_tables
         on
             not raw_tables.is_present
             and concat(',', audiences.needs, ',')
             like concat('%,', raw_tables.table_name, ',%')
+
+    union all
+
+    -- Of these one is enough.
+    select
+        audiences.audience_id,
+        {{ text_list("raw_tables.table_name") }} as table_name
+    from audiences
+    inner join raw_tables
+        on
+            concat(',', audiences.needs_one_of, ',')
+            like concat('%,', raw_tables.table_name, ',%')
     group by audiences.audience_id
+    having max(case when raw_tables.is_present then 1 else 0 end) = 0
+
+),
+
+missing as (
+
+    select
+        audience_id,
+        {{ text_list("table_name") }} as missing_tables
+    from absent
+    group by audience_id
 
 ),
 

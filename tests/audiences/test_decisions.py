@@ -6,6 +6,7 @@ The night is 1 July 2026 and a message goes at noon, unless a case says otherwis
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -625,20 +626,58 @@ def test_a_stricter_cap_never_sends_more(models: Models, people: list[Person], p
 
 
 @RANDOM
-@given(people=PEOPLE, shares=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)).map(sorted))
-def test_raising_a_share_moves_nobody_from_holdout_to_treatment(
-    models: Models, people: list[Person], shares: list[float]
+@given(people=PEOPLE, data=st.data())
+def test_a_stricter_row_of_an_audience_never_sends_more(
+    models: Models, people: list[Person], data: st.DataObject
 ) -> None:
-    def held_out(share: float) -> set[tuple]:
-        models.decide(World(people, drawn(share)))
-        return set(
-            models.query(
-                "select experiment_id, contact_id from vip_sms.marts.holdout_assignments "
-                "where arm = 'holdout' and experiment_id = 'global'"
-            )
-        )
+    """A longer cool-down, a longer memory of other channels, a shorter validity."""
+    place = data.draw(st.integers(1, len(CLASS) - 1))
+    column, change = data.draw(st.sampled_from([(4, 3), (4, 30), (5, -12), (6, 48), (6, 240)]))
+    audiences = [list(row) for row in POLICY["memory.policy.audiences"]]
+    audiences[place][column] += change
+    strict = POLICY | {"memory.policy.audiences": [tuple(row) for row in audiences]}
+    name = audiences[place][0]
+    before, after = (models.decide(World(people, policy)) for policy in (POLICY, strict))
 
-    assert held_out(shares[0]) <= held_out(shares[1])
+    def sent(rows: list[dict[str, Any]]) -> Counter[str]:
+        return Counter(contact for audience, contact in members(rows) if audience != "vip")
+
+    def of_audience(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        return {pair for pair in members(rows) if pair[0] == name}
+
+    assert sent(after) <= sent(before), "who is left out may be followed by one, not by more"
+    assert of_audience(after) <= of_audience(before)
+
+
+@RANDOM
+@given(
+    people=PEOPLE,
+    shares=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)).map(sorted),
+    raised=st.sampled_from([None, "global", "low-1", "owed-1"]),
+)
+def test_raising_a_share_moves_nobody_from_holdout_to_treatment(
+    models: Models, people: list[Person], shares: list[float], raised: str | None
+) -> None:
+    """Of one experiment or of all: nobody held out is treated, in the whole or in a part of it."""
+
+    def arms(share: float) -> dict[tuple[str, str], str]:
+        policy = drawn(shares[0])
+        policy["memory.policy.holdouts"] = [
+            (name, share if raised in (None, name) else low, *more)
+            for name, low, *more in policy["memory.policy.holdouts"]
+        ]
+        models.decide(World(people, policy))
+        found = models.query(
+            "select experiment_id, contact_id, arm from vip_sms.marts.holdout_assignments"
+        )
+        return {(experiment, contact): arm for experiment, contact, arm in found}
+
+    before, after = arms(shares[0]), arms(shares[1])
+    held_out = {pair for pair, arm in before.items() if arm == "holdout"}
+    assert not [pair for pair in held_out if after.get(pair) == "treatment"]
+    # Who is no longer drawn for a part is held out of the whole now, and gets less and not more.
+    gone = held_out - after.keys()
+    assert all(after["global", contact] == "holdout" for _, contact in gone)
 
 
 @RANDOM
