@@ -284,6 +284,27 @@ def explain(
 
 
 @app.command()
+def code(
+    written: Annotated[str, typer.Argument(metavar="CODE", help="As somebody reads it out.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whose an early-access code is, and from when to when it is good."""
+    settings = _settings(home=home)
+    from orchestration.codes import look_up
+
+    found = look_up(settings, written)
+    if as_json:
+        _print_json({"codes": found})
+    else:
+        for row in found:
+            typer.echo(
+                f"{row['campaign_name'] or row['campaign_id']}: customer {row['customer_id']}, "
+                f"{row['tier']}, from {row['opens_at']} until {row['closes_at']} UTC"
+            )
+
+
+@app.command()
 def simulate(
     policy_dir: Annotated[Path, typer.Argument(help="Folder of a draft: its policy files.")],
     moves: Annotated[

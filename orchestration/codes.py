@@ -7,6 +7,7 @@ files are written and plans are drawn: neither the secret nor a code ever lies i
 
 from __future__ import annotations
 
+import csv
 import hmac
 import json
 from collections.abc import Iterable
@@ -14,6 +15,10 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
+from orchestration.errors import UserError
+from orchestration.settings import Settings
+
+FILE = "access_codes"
 # Of 0/O/Q/D, 1/I/L, 2/Z, 4/A, 5/S, 6/G, 8/B, U/V and M/N one at most, and no vowels: no words.
 # A prime number of them, so that every weight of the checksum has an inverse.
 ALPHABET = "CFHJKMPRTWXY2346789"
@@ -77,6 +82,26 @@ def is_well_formed(code: str) -> bool:
     ISBN-10).
     """
     return len(code) == LENGTH and set(code) <= set(ALPHABET) and _weighed(list(code)) % _BASE == 0
+
+
+def look_up(settings: Settings, written: str) -> list[dict[str, str]]:
+    """Return what the newest export files say of a code, a row for each campaign it is good in.
+
+    Columns are those of the file `access_codes.csv`. Raises `UserError` for what is no code, for
+    one that no open campaign knows, and where nothing was exported.
+    """
+    code = tidy(written)
+    if not is_well_formed(code):
+        raise UserError(f"{written!r} is no code: a letter is wrong, missing or has changed places")
+    path = settings.paths.exports / "latest" / f"{FILE}.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            found = [row for row in csv.DictReader(file) if row["code"] == code]
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: run `vip nightly`") from None
+    if not found:
+        raise UserError(f"no campaign with an open window knows {code}")
+    return found
 
 
 def attach_codes(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.codes import attach_codes
+from orchestration.codes import FILE, attach_codes
 from orchestration.errors import UserError
 from orchestration.files import (
     PRIVATE_FILE,
@@ -102,7 +102,7 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
         audience = _columns(connection, "coded_audience")
         files = {
             "vip_audience": f"select {audience} from coded_audience order by customer_id",
-            "access_codes": (
+            FILE: (
                 "select campaign_id, code, opens_at, closes_at, customer_id, tier, campaign_name "
                 "from activation.sync_access_windows "
                 "inner join access_codes using (campaign_id, customer_id) "

@@ -11,8 +11,16 @@ from itertools import pairwise
 import pytest
 from night import AS_OF, build, members
 
-from orchestration import codes
-from orchestration.codes import ALPHABET, LENGTH, code_of, codes_of, is_well_formed, tidy
+from orchestration import cli, codes
+from orchestration.codes import (
+    ALPHABET,
+    LENGTH,
+    code_of,
+    codes_of,
+    is_well_formed,
+    look_up,
+    tidy,
+)
 from orchestration.errors import UserError
 from orchestration.exporting import export
 from orchestration.keys import code_key
@@ -123,6 +131,33 @@ def test_codes_reach_the_shop_the_files_and_the_platform(settings: Settings) -> 
     assert {name: properties[name]["message_code"] for name in ("c1", "c2", "c3")} == {
         name: told[name] for name in ("c1", "c2", "c3")
     }
+
+
+def test_support_asks_whose_a_code_is(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = code_of(KEY, "ea", "c2")
+    with pytest.raises(UserError, match="run `vip nightly`"):
+        look_up(settings, code)
+    monkeypatch.setenv("VIP_CODE_KEY", KEY.decode())
+    settings = Settings(home=settings.home, raw_dir=settings.raw_dir, _env_file=None)
+    build(settings, members(3), coded=["c1", "c2"])
+    export(settings, AS_OF)
+    (row,) = look_up(settings, f"{code[:4]} {code[4:].lower()}")
+    assert (row["customer_id"], row["campaign_id"]) == ("c2", "ea")
+    with pytest.raises(UserError, match="no campaign with an open window"):
+        look_up(settings, code_of(KEY, "ea", "c3"))
+    with pytest.raises(UserError, match="is no code"):
+        look_up(settings, code[:-1] + ALPHABET[(ALPHABET.index(code[-1]) + 1) % 19])
+
+    monkeypatch.setenv("VIP_HOME", str(settings.home))
+    monkeypatch.setattr("sys.argv", ["vip", "code", code])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == (
+        "Early: customer c2, Gold, from 2026-06-30 00:00:00 until 2026-07-02 00:00:00 UTC\n"
+    )
 
 
 def test_a_code_is_the_same_the_next_night(settings: Settings) -> None:
