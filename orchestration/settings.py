@@ -26,6 +26,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(PROJECT_DIR / "var", description="Folder of everything the program writes.")
     raw_dir: Path = Field(PROJECT_DIR / "data" / "raw", description="Folder of the raw tables.")
+    opt_out_dir: Path | None = Field(
+        None, description="Folder of files of opt-outs handed over; unset: there are none."
+    )
     reporting_currency: str | None = Field(
         None, description="Currency of every amount; unset: USD, or the one currency of the orders."
     )

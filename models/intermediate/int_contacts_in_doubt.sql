@@ -63,7 +63,7 @@ lost_rows as (
         customer_id,
         phone_e164
     from rejects
-    where table_name in ('consent_events', 'sms_events', 'suppressions')
+    where table_name in ('consent_events', 'handed_opt_outs', 'sms_events', 'suppressions')
 
     union all
 

@@ -11,7 +11,7 @@ from orchestration.landing import LOGS, land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
 from orchestration.policy import require_sound
 from orchestration.resources import Warehouse
-from orchestration.sync import hear_opt_outs
+from orchestration.sync import hear_handed_over, hear_opt_outs
 from orchestration.warehouse import connect
 
 OPT_OUTS = "platform_opt_outs"
@@ -68,7 +68,7 @@ def landing(
 
 @dg.asset(
     key=_opt_outs_spec.key,
-    deps=[raw_key("run_context")],
+    deps=[raw_key("run_context"), raw_key("handed_opt_outs")],
     description=_opt_outs_spec.description,
     group_name=_opt_outs_spec.group_name,
     owners=["team:data"],
@@ -87,7 +87,7 @@ def platform_opt_outs(
     settings = warehouse.settings
     with plain_errors():
         landed_night(context, settings)
-    told: dict[str, dg.RawMetadataValue] = {}
+        told: dict[str, dg.RawMetadataValue] = {"handed over": hear_handed_over(settings)}
     for name in settings.destinations:
         try:
             told[name] = hear_opt_outs(settings, name)

@@ -76,7 +76,8 @@ def _in_ledger(settings: Settings, erased: Erased) -> list[Row]:
         return [
             ("ledger", table, column, len(texts))
             for (table, column), texts in ledger.named(erased.holds).items()
-            if table != "sync_rows" or texts - asked
+            # What a platform was asked is known until it has answered.
+            if table != "platform_memory" and (table != "sync_rows" or texts - asked)
         ]
 
 

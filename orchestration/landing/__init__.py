@@ -20,7 +20,7 @@ from orchestration.contract import load_contract, raw_tables
 from orchestration.erasure.identifiers import Erased
 from orchestration.erasure.identifiers import read as read_erased
 from orchestration.errors import UserError
-from orchestration.landing import files, loading
+from orchestration.landing import files, handed, loading
 from orchestration.landing.loading import Defaults, FileReport
 from orchestration.landing.sifting import Sieve
 from orchestration.settings import Settings
@@ -98,6 +98,7 @@ def land(
             table.name: files.open_table(connection, raw_dir, table, paths.get(table.name, []))
             for table in tables
         }
+        told = handed.open_handed(connection, settings)
         fingerprint = files.fingerprint(raw_dir, paths)
         connection.execute("begin")
         try:
@@ -105,9 +106,10 @@ def land(
             for table in load_contract().values():
                 if table.system:
                     loading.create_table(connection, table, keep=table.name in LOGS)
-            currency, reports = _load_all(
-                connection, inputs, settings, Sieve(connection, erased, tables)
-            )
+            sieve = Sieve(connection, erased, tables)
+            currency, reports = _load_all(connection, inputs, settings, sieve)
+            defaults = Defaults(currency, settings.default_country.upper())
+            reports += handed.load_handed(connection, told, settings, as_of_date, defaults, sieve)
             is_sample = (raw_dir / files.TRUTH_FILE).exists()
             _insert(
                 connection, "run_context", [(run_id, as_of_date, currency, is_sample, fingerprint)]
@@ -116,7 +118,8 @@ def land(
             _insert(
                 connection,
                 "contract_tables",
-                [(table.name, table.required, bool(paths.get(table.name))) for table in tables],
+                [(table.name, table.required, bool(paths.get(table.name))) for table in tables]
+                + [(handed.TABLE, False, bool(told.files))],
             )
             rejects = connection.execute(
                 "select table_name, column_name, reason, count(*) from raw.rejects group by all "
@@ -127,7 +130,7 @@ def land(
             with suppress(duckdb.Error):  # a database without disk space may refuse even that
                 connection.execute("rollback")
             if isinstance(error, duckdb.Error):
-                files.blame(connection, inputs.values())
+                files.blame(connection, [*inputs.values(), told])
             if isinstance(error, duckdb.IOException):
                 raise UserError(
                     f"the warehouse cannot be written: {str(error).splitlines()[0]}"

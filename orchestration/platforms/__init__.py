@@ -141,12 +141,16 @@ class SmsPlatform(Protocol):
 
 @dataclass(frozen=True)
 class Destination:
-    """A row of configuration: where a push may go, and whether real people hear of it there."""
+    """A row of configuration: where a push may go, and whether real people hear of it there.
+
+    `tells_opt_outs`: whether it can be asked who said stop; else somebody has to hand that over.
+    """
 
     name: str
     adapter: str
     is_live: bool
     description: str
+    tells_opt_outs: bool = True
 
 
 DESTINATIONS = {

@@ -11,6 +11,7 @@ from orchestration.sync.planning import ACTIONS, PROFILE, Plan
 from orchestration.sync.pushing import (
     OlderNightError,
     Pushed,
+    hear_handed_over,
     hear_opt_outs,
     make_plan,
     push,
@@ -24,6 +25,7 @@ __all__ = [
     "Plan",
     "Pushed",
     "RefusedError",
+    "hear_handed_over",
     "hear_opt_outs",
     "make_plan",
     "push",

@@ -14,6 +14,7 @@ from orchestration.codes import attach_codes
 from orchestration.erasure.identifiers import read as read_erased
 from orchestration.errors import UserError
 from orchestration.keys import code_key, ledger_key
+from orchestration.landing.handed import handed_over_at
 from orchestration.ledger import Ledger, open_ledger
 from orchestration.night import BUILT, LANDED, read_night, require_night
 from orchestration.platforms import (
@@ -47,6 +48,19 @@ class Pushed:
     failed: int
     opted_out: int = 0
     drift: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+# Whoever has the number, and the customer named.
+_HANDED_OVER = """
+select handed.source, customers.customer_id, handed.opted_out_at
+from raw.handed_opt_outs as handed
+inner join raw.customers as customers on handed.customer_id = customers.customer_id
+union
+select handed.source, customers.customer_id, handed.opted_out_at
+from raw.handed_opt_outs as handed
+inner join raw.customers as customers on handed.phone_e164 = customers.phone_e164
+order by all
+"""
 
 
 class OlderNightError(UserError):
@@ -173,6 +187,31 @@ def hear_opt_outs(settings: Settings, destination: str) -> int:
             return 0
         ledger.note_opt_outs(destination, stops.said, stops.newest)
         return len(stops.said)
+
+
+def hear_handed_over(settings: Settings) -> int:
+    """Bring home the opt-outs that landed from handed-over files; return how many customers.
+
+    They are a platform's word from then on: kept for good, undone by no import.
+    """
+    with open_ledger(settings) as ledger, connect(settings, read_only=True) as connection:
+        said: dict[str, list[StopSaid]] = {}
+        for source, customer_id, occurred_at in connection.execute(_HANDED_OVER).fetchall():
+            stop = StopSaid(customer_id, occurred_at.replace(tzinfo=UTC), "handed over")
+            said.setdefault(source, []).append(stop)
+        if not read_night(connection, LANDED)["is_sample"]:
+            for source, stops in said.items():
+                ledger.note_opt_outs(source, stops)
+    return sum(len(stops) for stops in said.values())
+
+
+def _opt_outs_known_to(settings: Settings, ledger: Ledger, destination: str) -> datetime | None:
+    """How old what we know of a platform's opt-outs is: by its own word, or by a hand-over."""
+    read_at, _ = ledger.opt_outs_read(destination)
+    handed = handed_over_at(settings)
+    if handed is None or DESTINATIONS[destination].tells_opt_outs:
+        return read_at
+    return max(filter(None, (read_at, min(handed, _now()))))
 
 
 class _Memory(MutableMapping[str, str]):
@@ -322,9 +361,11 @@ def _judge(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None) 
     if row is None or row.is_live:
         found += brakes.check_age(plan, limits, now.date())
         read_at = {
-            name: ledger.opt_outs_read(name)[0]
+            name: _opt_outs_known_to(settings, ledger, name)
             for name in settings.destinations
-            if name in DESTINATIONS and DESTINATIONS[name].is_live and name != plan.destination
+            if name in DESTINATIONS
+            and DESTINATIONS[name].is_live
+            and (name != plan.destination or not DESTINATIONS[name].tells_opt_outs)
         }
         found += brakes.check_opt_outs(read_at, limits, now)
     with connect(settings, read_only=True) as connection:

@@ -99,7 +99,7 @@ def test_what_is_not_there_is_an_empty_typed_table(brand: Brand):
     assert present == [("customers",), ("order_lines",), ("orders",)]
     required = brand.rows("select table_name from raw.contract_tables where is_required order by 1")
     assert required == present
-    assert brand.rows("select count(*) from raw.contract_tables") == [(20,)]
+    assert brand.rows("select count(*) from raw.contract_tables") == [(21,)]
 
 
 def test_unknown_columns_are_left_out_and_named(brand: Brand):

@@ -1,4 +1,4 @@
--- Failure means landing lost a record: each one read is loaded, rejected, an exact duplicate or erased.
+-- Failure means landing lost a record: each one is loaded, rejected, a duplicate or erased.
 select
     table_name,
     file_name,
