@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     destinations: Annotated[tuple[str, ...], NoDecode] = Field(
         ("outbox",), description="Where the night delivers to, comma-separated."
     )
+    files_url: SecretStr | None = Field(
+        None, description="Folder of the file drop: a path, or s3://, gs://, sftp:// and the like."
+    )
+    files_preset: Literal["klaviyo", "attentive", "postscript"] = Field(
+        "klaviyo", description="Whose columns the files of the drop have."
+    )
     ledger_key: SecretStr | None = Field(
         None, description="Secret of the hashes in the ledger; unset: a private file of the home."
     )

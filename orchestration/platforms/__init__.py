@@ -174,6 +174,12 @@ DESTINATIONS = {
             True,
             "Attributes and segments of an Attentive account",
         ),
+        Destination(
+            "files",
+            "orchestration.platforms.filedrop:FileDrop",
+            True,
+            "CSV files at an address that a platform fetches them from",
+        ),
     )
 }
 

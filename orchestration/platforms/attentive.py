@@ -13,12 +13,14 @@ after that. Nobody is put on one list before their removal from another is confi
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +28,7 @@ import orjson
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestration.keys import ledger_key
 from orchestration.platforms import (
     Ack,
     Finding,
@@ -134,10 +137,12 @@ class Attentive:
         self._segments: set[str] = set()
         self._leaving: defaultdict[str, set[str]] = defaultdict(set)
         self._at_work: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
+        # Notes hold keyed hashes: whoever is forgotten must stand in no text of the ledger.
+        self._unheard: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
         for note in self._notes().values():
-            for contact_id in note["contacts"]:
-                request = _Request.read(note["request"])
-                self._at_work[contact_id, request.place].append(request)
+            request = _Request.read(note["request"])
+            for hashed in note["contacts"]:
+                self._unheard[hashed, request.place].append(request)
 
     def check(self) -> Iterator[Finding]:
         """Key, rights to read, and segments. Rights to write show at the first push only."""
@@ -341,7 +346,10 @@ class Attentive:
         """
         asked: defaultdict[_Request | None, list[_Row]] = defaultdict(list)
         for row in rows:
-            known = self._at_work.get((row[0], place), [])
+            known = [
+                *self._at_work.get((row[0], place), ()),
+                *self._unheard.get((self._hash(row[0]), place), ()),
+            ]
             same = [one for one in known if one.what == what and not one.until and what != "know"]
             if same:
                 yield [Ack(row[0], "pending", job_id=str(same[-1]))]
@@ -374,7 +382,10 @@ class Attentive:
         over = _now() + _LATEST
         note = f"sent {over.isoformat()}"
         self._memory[note] = orjson.dumps(
-            {"request": f"{what} {place} until={over.isoformat()}", "contacts": contact_ids}
+            {
+                "request": f"{what} {place} until={over.isoformat()}",
+                "contacts": [self._hash(contact_id) for contact_id in contact_ids],
+            }
         ).decode()
         is_lost = is_settled = False
         try:
@@ -497,6 +508,13 @@ class Attentive:
             raise PlatformError(
                 f"attentive refuses to be read ({error}): the ledger is as it was"
             ) from None
+
+    @cached_property
+    def _secret(self) -> bytes:
+        return ledger_key(self._settings, create=True)
+
+    def _hash(self, contact_id: str) -> str:
+        return hmac.digest(self._secret, contact_id.encode(), "sha256").hex()[:32]
 
     def _notes(self) -> dict[str, Any]:
         """Requests that were never answered and may still be at work, by the name of their note."""

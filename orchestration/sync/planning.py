@@ -418,7 +418,7 @@ def compare(
     connection.unregister("ledger")  # a million rows, now in `held`
     del ledger
     connection.execute(_STOPS)
-    connection.execute(_AUDIENCE.format(properties=_properties(connection)))
+    connection.execute(_AUDIENCE.format(properties=merge_fields(connection)))
     connection.execute(
         # An audience may decide on a customer more than once, for one subject each.
         "create temp view decisions as select audience_id, customer_id, coalesce("
@@ -503,7 +503,7 @@ def _leave_out(connection: duckdb.DuckDBPyConnection, contact_ids: Collection[st
     connection.execute("delete from audience where contact_id in (select contact_id from asked)")
 
 
-def _properties(connection: duckdb.DuckDBPyConnection) -> str:
+def merge_fields(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL for the merge fields of a contact as JSON: no nulls, dates as text, money in cents."""
     fields = ['"vip" := true']
     for name, kind, *_ in connection.execute("describe coded_audience").fetchall():

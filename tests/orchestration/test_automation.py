@@ -252,5 +252,6 @@ def test_a_push_is_an_asset_where_the_environment_may_push_and_nowhere_else(
     assert names(destinations=both, env="development") == ["push_outbox"]
     assert names(destinations=both, env="production") == ["push_outbox", "push_klaviyo"]
     assert names(destinations=("attentive",), env="production") == ["push_attentive"]
+    assert names(destinations=("files",), env="production") == ["push_files"]
     with pytest.raises(UserError, match="VIP_DESTINATIONS names nowhere"):
         names(destinations=("nowhere",))

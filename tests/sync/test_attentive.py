@@ -231,6 +231,10 @@ def test_an_addition_that_nobody_heard_of_again_cannot_outlast_a_removal(
     push(settings, NIGHT)
     assert account.on("VIP - vip") == ids(1, 2)
     assert states(settings, "k-c3")["vip"][0] == "processing"
+    with open_ledger(settings, read_only=True) as ledger:
+        notes = [text for name, text in ledger.remembered("attentive").items() if "sent" in name]
+    assert len(notes) == 1, "of the request that nobody heard of again"
+    assert "k-c" not in notes[0], "who is forgotten stands in no note"
     assert account.on("Holdout - global") == ids(9001, 9002), "not while it may come back"
     account.work(everything=True)
     assert account.on("VIP - vip") == ids(1, 2, 3)
