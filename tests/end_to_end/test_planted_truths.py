@@ -175,6 +175,22 @@ def test_the_audience_is_everybody_who_may_be_texted(night) -> None:
         assert "vip" in row["audience_ids"].split(",")
 
 
+def test_the_arms_of_the_holdout_are_balanced(night) -> None:
+    """By each kind everybody drawn is counted once, and the draw favours nobody."""
+    drawn = query(
+        night.home,
+        "select experiment_id, count(*), count(*) filter (arm = 'holdout') "
+        "from marts.holdout_assignments group by all",
+    )
+    strata = query(
+        night.home,
+        "select experiment_id, sum(contacts)::int, sum(held_out)::int "
+        "from marts.holdout_balance group by experiment_id, stratum_kind",
+    )
+    assert sorted(strata) == sorted(drawn * 4)
+    assert not query(night.home, "select * from marts.holdout_balance where not is_within_bounds")
+
+
 def test_every_audience_has_its_file(night) -> None:
     exports = night.home / "exports" / night.day
     listed: dict[str, set[str]] = {}

@@ -81,7 +81,7 @@ class Shop(Compiled):
     """The brand in memory, and what became of it on a night."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, "audience_decisions", "audience_overview")
+        super().__init__(settings, "audience_decisions", "audience_overview", "holdout_balance")
 
     def take(self, landed: Settings) -> None:
         """Take the raw tables of a warehouse over."""
@@ -360,3 +360,41 @@ def test_the_night_after_moves_nobody_between_the_arms(shop: Shop, after: Any) -
         "inner join marts.holdout_assignments using (experiment_id, contact_id, arm)"
     )
     assert moved == [] and len(kept) > 50
+
+
+# ---- a large draw
+
+
+def test_a_fair_draw_is_balanced_and_one_that_favours_a_tier_is_told(shop: Shop) -> None:
+    """Each customer of the brand forty times over, drawn by the very hash; then silver is not."""
+
+    def outside(favour: str) -> list[tuple[str, str]]:
+        shop.connection.execute(f"""
+            create or replace table marts.holdout_assignments as
+            with contacts as (
+                select customer_id, customer_id || '/' || number as contact_id
+                from marts.customer_tiers cross join range(40) as copies(number)
+            ),
+            drawn as (
+                select *, ('0x' || left(md5('salt:' || contact_id), 8))::ubigint / 4294967296
+                    as bucket
+                from contacts
+            )
+            select 'global' as experiment_id, contact_id, customer_id, bucket,
+                if(bucket < 0.1 and ({favour}), 'holdout', 'treatment') as arm,
+                date '{AS_OF}' as assigned_on
+            from drawn""")
+        shop.build(AS_OF, "int_holdout_strata", "holdout_balance")
+        rows = shop.rows("from marts.holdout_balance")
+        assert sum(row["is_within_bounds"] is not None for row in rows) > 8
+        return [
+            (row["stratum_kind"], row["stratum"])
+            for row in rows
+            if row["is_within_bounds"] is False
+        ]
+
+    shop.connection.execute("begin")
+    assert outside("true") == []
+    silver = "customer_id not in (select customer_id from marts.customer_tiers where tier='silver')"
+    assert ("tier", "silver") in outside(silver)
+    shop.connection.execute("rollback")
