@@ -205,6 +205,7 @@ def test_a_sound_brand_passes(brand, failed):
         ),
         (REJECT.format("consent_events", C0100), "no_member_has_an_unreadable_stop"),
         (REJECT.format("sms_events", C0100), "no_member_has_an_unreadable_stop"),
+        (REJECT.format("handed_opt_outs", C0100), "no_member_has_an_unreadable_stop"),
         (
             REJECT.format("support_tickets", C0100) + ', \'{"category": "opt_out"}\' as row_data',
             "no_member_has_an_unreadable_stop",

@@ -164,6 +164,8 @@ LOST_TEXT = (
         STOPS["rejected"].format("consent_events") + ', \'{"action": "opt_ou"}\' as row_data',
         STOPS["rejected"].format("consent_events") + ', \'["e1", "opt_in"]\' as row_data',
         STOPS["rejected"].format("consent_events") + ", 'opt_in, torn' as row_data",
+        STOPS["rejected"].format("support_tickets")
+        + ', \'{"category": "SMS_opt-out"}\' as row_data',
         *(query for name, query in STOPS.items() if name != "rejected"),
         STOPS["loaded reply"] + LOST_TEXT.replace("'c0001'", "null"),
         STOPS["loaded reply"].replace("'m'", "'other'") + LOST_TEXT,
@@ -181,6 +183,11 @@ def test_a_stop_that_names_nobody_blocks(brand, fault):
     "harmless",
     [
         STOPS["rejected"].format("orders"),
+        STOPS["rejected"].format("support_tickets"),
+        STOPS["rejected"].format("support_tickets")
+        + ', \'{"category": "stopped working"}\' as row_data',
+        STOPS["rejected"].format("support_tickets")
+        + ", 'c0001' as customer_id, '{\"category\": \"stop\"}' as row_data",
         STOPS["rejected"].format("consent_events") + ", 'c0001' as customer_id",
         STOPS["rejected"].format("suppressions") + ", '+14155550001' as phone_e164",
         STOPS["rejected"].format("consent_events") + ', \'{"action": "Opt_In"}\' as row_data',
