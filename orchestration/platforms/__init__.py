@@ -179,6 +179,7 @@ DESTINATIONS = {
             "orchestration.platforms.filedrop:FileDrop",
             True,
             "CSV files at an address that a platform fetches them from",
+            tells_opt_outs=False,
         ),
     )
 }

@@ -362,9 +362,8 @@ def _judge(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None) 
         found += brakes.check_age(plan, limits, now.date())
         read_at = {
             name: _opt_outs_known_to(settings, ledger, name)
-            for name in settings.destinations
-            if name in DESTINATIONS
-            and DESTINATIONS[name].is_live
+            for name in {*settings.destinations, plan.destination} & set(DESTINATIONS)
+            if DESTINATIONS[name].is_live
             and (name != plan.destination or not DESTINATIONS[name].tells_opt_outs)
         }
         found += brakes.check_opt_outs(read_at, limits, now)

@@ -42,8 +42,12 @@ def dropping(
 
 
 def with_drop(settings: Settings, url: str, preset: str = "klaviyo") -> Settings:
+    """Settings with a drop, and a hand-over of opt-outs as young as can be."""
+    handed = settings.home.parent / "handed"
+    handed.mkdir(exist_ok=True)
+    (handed / "stops.csv").write_text("phone\n")
     values = settings.model_dump() | {"env": "production", "files_url": url, "files_preset": preset}
-    return Settings(**values, _env_file=None)
+    return Settings(**values | {"opt_out_dir": handed}, _env_file=None)
 
 
 def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
@@ -188,6 +192,17 @@ def test_what_no_manifest_names_was_never_accepted(
     assert {row[0] for row in found[list(found)[-1]][1:]} == ids(1, 2, 3)
     assert not [path for path in memory.find("/drop") if path.endswith(".tmp")]
     assert sync.make_plan(drop, "files", AS_OF).counts()["unchanged"] == 10
+
+
+def test_a_folder_tells_of_no_stops_and_somebody_else_has_to(
+    settings: Settings, memory: MemoryFileSystem
+) -> None:
+    drop = with_drop(settings, "memory://drop").model_copy(update={"opt_out_dir": None})
+    night(drop, members(3))
+    assert drop.destinations == ("outbox",)
+    with pytest.raises(sync.RefusedError, match="the opt-outs of files were last read never"):
+        push(drop)
+    assert memory.find("/drop") == []
 
 
 @pytest.mark.parametrize(
