@@ -8,7 +8,7 @@ import duckdb
 
 from orchestration.erasure.identifiers import Erased, read
 from orchestration.erasure.tables import Search
-from orchestration.erasure.texts import IDENTIFYING, Judge, json_without, rewrite
+from orchestration.erasure.texts import CSV, IDENTIFYING, Judge, json_without, rewrite
 from orchestration.ledger import open_ledger
 from orchestration.settings import Settings
 from orchestration.warehouse import sql_path
@@ -50,7 +50,7 @@ def _in_files(
     """Files of one header are read as one: a year of nights in a few queries."""
     found: list[Row] = []
     for suffix, reader in ((".csv", "read_csv"), (".parquet", "read_parquet")):
-        options = ", all_varchar = true, header = true" if suffix == ".csv" else ""
+        options = f", {CSV}" if suffix == ".csv" else ""
         alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
         for path in sorted(root.rglob(f"*{suffix}")):
             described = connection.execute(f"describe from {reader}({sql_path(path)}{options})")

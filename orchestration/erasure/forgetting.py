@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from orchestration import quality
 from orchestration.erasure.identifiers import CUSTOMER, EMAIL, KEY, PHONE, Erased, read
 from orchestration.erasure.tables import Cleared, connection_for
 from orchestration.erasure.texts import (
+    CSV,
     Judge,
     clear_sqlite,
     csv_without,
@@ -37,6 +39,7 @@ from orchestration.ledger import Ledger, open_ledger
 from orchestration.platforms import DESTINATIONS, may_push
 from orchestration.quality import nights
 from orchestration.quality.suites import policy_parameters
+from orchestration.second_engine import spark_folder
 from orchestration.settings import Settings
 from orchestration.warehouse import sql_path
 
@@ -149,11 +152,10 @@ def forget(
     erased = _put_on_list(settings, person, CUSTOMER if customer else PHONE, asked_by)
     erasure = erased.digest(CUSTOMER if customer else PHONE, asked_by)
     with open_ledger(settings) as ledger:
+        judge = Judge(erased, person.customer_ids)
         for place, clear in _PLACES.items():
             progress(place)
-            clear(
-                settings, erased, lambda rows, name=place: ledger.note_erased(erasure, name, rows)
-            )
+            clear(settings, judge, partial(ledger.note_erased, erasure, place))
         progress("ledger")
         live = [name for name in ledger.destinations() if _is_live(name)]
         ledger.erase(erasure, erased.holds, live)
@@ -233,8 +235,8 @@ def _in_files(settings: Settings, customer: str) -> Iterator[tuple[str | None, s
         names = ", ".join(sql_path(path) for path in sorted(files))
         with closing(connection_for(settings)) as connection:
             yield from connection.execute(
-                f"select distinct phone, email from read_csv([{names}], all_varchar = true, "
-                f"union_by_name = true, header = true) where {CUSTOMER} = $1",
+                f"select distinct phone, email from read_csv([{names}], {CSV}, "
+                f"union_by_name = true) where {CUSTOMER} = $1",
                 [customer],
             ).fetchall()
 
@@ -243,35 +245,31 @@ def _bearers(settings: Settings, kind: str, value: str) -> set[str]:
     """The customers who have an identifier now."""
     column = {PHONE: "phone_e164", EMAIL: "lower(trim(email))", CUSTOMER: CUSTOMER}[kind]
     with closing(_attached(settings)) as connection:
-        tables = ["warehouse.raw.customers"]
-        if kind == CUSTOMER:
-            tables = _raw_tables_with(connection, CUSTOMER)
-        found: set[str] = set()
-        for table in tables:
-            try:
-                rows = connection.execute(
-                    f"select distinct {CUSTOMER} from {table} where {column} = $1", [value]
-                ).fetchall()
-            except duckdb.CatalogException:
-                continue  # nothing was ever landed
-            found |= {customer for (customer,) in rows}
-    return found
+        tables = _raw_tables_with(connection, CUSTOMER)
+        if kind != CUSTOMER:
+            tables = [table for table in tables if table.endswith(".customers")]
+        return {
+            customer
+            for table in tables
+            for (customer,) in connection.execute(
+                f"select distinct {CUSTOMER} from {table} where {column} = $1", [value]
+            ).fetchall()
+        }
 
 
 # The places, in their order. Each says how many rows are going before they do.
 
 
-def _clear_exports(settings: Settings, erased: Erased, note: Callable[[int], None]) -> None:
+def _clear_exports(settings: Settings, judge: Judge, note: Callable[[int], None]) -> None:
     root = settings.paths.exports
     if not root.exists():
         return
     recover_folders(root)
-    judge = Judge(erased)
     cleared, gone = [], 0
     for folder in _folders(root):
         work = root / f".{folder.name}.erasing.tmp"
         remove(work)
-        rows = _clear_export(settings, folder, work, erased, judge)
+        rows = _clear_export(settings, folder, work, judge)
         if rows:
             cleared.append((work, folder))
         gone += rows
@@ -288,9 +286,7 @@ def _folders(root: Path) -> list[Path]:
     )
 
 
-def _clear_export(
-    settings: Settings, folder: Path, work: Path, erased: Erased, judge: Judge
-) -> int:
+def _clear_export(settings: Settings, folder: Path, work: Path, judge: Judge) -> int:
     """Write an export folder anew into `work` where rows are gone from it; return how many."""
     changed: dict[str, tuple[bytes, int]] = {}
     for path in sorted(folder.rglob("*")):
@@ -298,7 +294,7 @@ def _clear_export(
         if path.suffix == ".csv":
             without = csv_without(path, judge)
         elif path.suffix == ".parquet":
-            without = parquet_without(path, erased, settings)
+            without = parquet_without(path, judge.erased, settings)
         if without:
             changed[path.relative_to(folder).as_posix()] = without
     if not changed:
@@ -316,8 +312,7 @@ def _clear_export(
     return sum(rows for _, rows in changed.values())
 
 
-def _clear_outbox(settings: Settings, erased: Erased, note: Callable[[int], None]) -> None:
-    judge = Judge(erased)
+def _clear_outbox(settings: Settings, judge: Judge, note: Callable[[int], None]) -> None:
     files = sorted(settings.paths.outbox.rglob("*.csv"))
     note(sum(found[1] for path in files if (found := csv_without(path, judge))))
     for path in files:
@@ -326,9 +321,8 @@ def _clear_outbox(settings: Settings, erased: Erased, note: Callable[[int], None
             write_private(path, found[0])
 
 
-def _clear_pages(settings: Settings, erased: Erased, note: Callable[[int], None]) -> None:
+def _clear_pages(settings: Settings, judge: Judge, note: Callable[[int], None]) -> None:
     """Offending rows that the pages of the nights show, and words of the other texts."""
-    judge = Judge(erased)
     kept = sorted(settings.paths.quality.glob("????-??-??.json"))
     texts = [
         *sorted(settings.paths.audits.rglob("*.html")),
@@ -349,17 +343,19 @@ def _clear_pages(settings: Settings, erased: Erased, note: Callable[[int], None]
         quality.write_page(settings, day)
 
 
-def _clear_databases(settings: Settings, erased: Erased, note: Callable[[int], None]) -> None:
+def _clear_databases(settings: Settings, judge: Judge, note: Callable[[int], None]) -> None:
     paths = settings.paths
     files = [path for path in (paths.published, paths.build, paths.warehouse) if path.exists()]
     source = paths.warehouse if paths.warehouse.exists() else None
-    cleared = [Cleared(settings, path, erased, source or path) for path in files]
+    cleared = [Cleared(settings, path, judge.erased, source or path) for path in files]
     note(sum(each.rows for each in cleared))
     for each in cleared:
         each.put_in_place()
+    remove(paths.tmp)
+    remove(spark_folder(settings))  # made anew by each build
 
 
-_PLACES: dict[str, Callable[[Settings, Erased, Callable[[int], None]], None]] = {
+_PLACES: dict[str, Callable[[Settings, Judge, Callable[[int], None]], None]] = {
     "export files": _clear_exports,
     "outbox": _clear_outbox,
     "pages and logs": _clear_pages,

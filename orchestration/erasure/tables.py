@@ -46,6 +46,7 @@ class Search:
     def __init__(self, connection: duckdb.DuckDBPyConnection, erased: Erased) -> None:
         """Two temporary tables keep what was judged, and what of it is on the list."""
         self._connection, self._erased = connection, erased
+        self._has_hits = False
         for name in ("judged_texts", "erased_texts"):
             connection.execute(f"create temp table if not exists {name} (value varchar)")
 
@@ -75,6 +76,8 @@ class Search:
         for column, kind in columns:
             value = f'unnest("{column}")' if kind.endswith("[]") else f'"{column}"'
             self.judge(f"select distinct {value} as value from {relation}")
+            if not self._has_hits:
+                continue
             (rows,) = self._connection.execute(
                 f"select count(*) from {relation} where {names_erased(column, kind)}"
             ).fetchone()
@@ -88,6 +91,7 @@ class Search:
             "where value is not null"
         ).to_arrow_table()
         hits = [text for text in fresh["value"].to_pylist() if self._erased.holds(text)]
+        self._has_hits = self._has_hits or bool(hits)
         for table, texts in (
             ("judged_texts", fresh),
             ("erased_texts", pa.table({"value": pa.array(hits, pa.string())})),

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from orchestration.landing.sifting import BLANK
 from orchestration.settings import Settings
 from orchestration.warehouse import sql_path
 
+CSV = "all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'"
+"""How DuckDB is to read the CSV files of this programme."""
+
 _WORD = re.compile(r"[\w.+@-]+")
 _SHORT_NUMBER = re.compile(r"[0-9]{0,4}")
 IDENTIFYING = re.compile(rf"(^|_)({CUSTOMER}|contact_id|phone|email)$")
@@ -28,17 +31,22 @@ IDENTIFYING = re.compile(rf"(^|_)({CUSTOMER}|contact_id|phone|email)$")
 
 
 class Judge:
-    """Whether texts are erased identifiers, each asked once."""
+    """Whether texts are erased identifiers, each asked once.
 
-    def __init__(self, erased: Erased) -> None:
-        """Nothing is known yet."""
-        self._erased = erased
+    `in_full`: those that a text of many words would not be taken apart into, for `text_without`.
+    """
+
+    def __init__(self, erased: Erased, plain: Iterable[str] = ()) -> None:
+        """Nothing is known yet; `plain`: identifiers as they are, where they are known."""
+        self.erased = erased
         self._known: dict[str, bool] = {}
+        odd = [re.escape(each) for each in sorted(plain) if not _WORD.fullmatch(each)]
+        self.in_full = re.compile(rf"(?<!\w)(?:{'|'.join(odd)})(?!\w)") if odd else None
 
     def __call__(self, text: str) -> bool:
         """Whether this text names somebody erased."""
         if text not in self._known:
-            self._known[text] = self._erased.holds(text)
+            self._known[text] = self.erased.holds(text)
         return self._known[text]
 
 
@@ -110,12 +118,20 @@ def text_without(text: str, judge: Judge) -> tuple[str, int]:
     def blank(match: re.Match[str]) -> str:
         nonlocal gone
         word = match.group()
+        escaped = (
+            word[0] if word[0] in "nrt" and text[match.start() - 1 : match.start()] == "\\" else ""
+        )
+        if escaped and judge(word[1:]):  # the end of a line, as JSON writes it
+            gone += 1
+            return escaped + BLANK
         bare = word.strip(".-")
         if _SHORT_NUMBER.fullmatch(bare) or not (judge(word) or judge(bare)):
             return word
         gone += 1
         return "0" if bare.isdigit() else BLANK
 
+    if judge.in_full:
+        text, gone = judge.in_full.subn(BLANK, text)
     return _WORD.sub(blank, text), gone
 
 

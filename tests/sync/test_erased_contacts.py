@@ -92,6 +92,7 @@ def test_no_brake_holds_the_removal_and_the_profile_follows(
     sync.push(home, "vendor", AS_OF)
     assert vendor.profiles["c1"].properties["vip"] is False
     assert "k-c1" not in known(home)
+    assert b"k-c1" not in home.paths.ledger.read_bytes(), "not even in pages that are free"
 
 
 def test_a_job_not_answered_yet_keeps_them_in_the_ledger_until_it_is(
