@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -56,17 +55,9 @@ class Night:
 
 
 @pytest.fixture(scope="session")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """One night for all, whichever worker comes first; look at it, change only copies."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "end_to_end"
-    folder.mkdir(exist_ok=True)
-    made = Night(folder)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "printed.txt").exists():
-            _make(made)
-    return made
+def night(made_once: Callable[..., Path]) -> Night:
+    """One night for all; look at it, change only copies."""
+    return Night(made_once("end_to_end", lambda folder: _make(Night(folder))))
 
 
 def _make(night: Night) -> None:

@@ -1,4 +1,4 @@
-"""Ten BI tools keep asking while three nights go by: no error, no two nights in one answer."""
+"""Ten BI tools keep asking while nights go by: no error, no two nights in one answer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from typing import NamedTuple
 
 import duckdb
 import pytest
+from amount import amount
 from vip_process import exported, start
 
 pytestmark = pytest.mark.slow
 
 READERS = 10
 ASKED = 8  # of the marts, another choice each time
-NIGHTS = ("2026-07-02", "2026-07-03", "2026-07-01")  # the last one is the first, built again
+# The last one is the first, built again.
+NIGHTS = ("2026-07-02", "2026-07-03", "2026-07-01")[-amount(usual=2, long=3) :]
 
 # Figures of one night that hang together, each from marts of their own.
 CONSISTENT = """
@@ -73,7 +75,7 @@ class Watched(NamedTuple):
 
 @pytest.fixture(scope="module")
 def watched(night, copy_of, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Three nights in one home, with what its readers saw; the first one is built anew."""
+    """The nights in one home, with what its readers saw; the first one is built anew."""
     home, folder = copy_of(night), tmp_path_factory.mktemp("readers")
     first = exported(home, night.day)
     shutil.rmtree(home / "exports" / night.day)
@@ -111,7 +113,7 @@ def test_no_reader_meets_an_error_or_a_torn_night(night, watched: Watched) -> No
 
 
 def test_a_past_night_built_again_by_one_thread_is_what_it_was(night, watched: Watched) -> None:
-    """Two later nights went by, with their draws of the holdout."""
+    """Later nights went by, with their draws of the holdout."""
     assert exported(watched.home, night.day) == watched.first
 
 

@@ -14,7 +14,7 @@ from vip_process import content, csv_rows, exported, marts, query, start
 
 pytestmark = pytest.mark.slow
 
-ANYWHERE = amount(usual=2, long=14)
+ANYWHERE = amount(usual=1, long=14)
 GATE_PASSED = "✓ Checking the audience"
 HANDS = (GATE_PASSED, "✓ Publishing the marts", "✓ Writing the files")
 CHANGING_HANDS = HANDS * amount(usual=1, long=2)

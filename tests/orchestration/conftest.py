@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -58,13 +60,11 @@ def home(settings: Settings) -> Home:
 
 
 @pytest.fixture(scope="session")
-def brand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def brand(made_once: Callable[..., Path]) -> Path:
     """The raw folder of 400 customers."""
     from orchestration.sample import generate
 
-    folder = tmp_path_factory.mktemp("brand") / "raw"
-    generate(folder, 400, AS_OF, 1)
-    return folder
+    return made_once("brand", lambda folder: generate(folder / "raw", 400, AS_OF, 1)) / "raw"
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,28 @@ class Night:
 
 
 @pytest.fixture(scope="session")
-def night(tmp_path_factory: pytest.TempPathFactory, brand: Path) -> Night:
-    """The night of the small brand."""
-    folder = tmp_path_factory.mktemp("night") / "var"
-    home = Home(Settings(home=folder, raw_dir=brand, _env_file=None))
-    result = home.vip("nightly", "--json")
-    assert result.returncode == 0, result.stderr
-    return Night(home, json.loads(result.stdout), result.stderr)
+def night(made_once: Callable[..., Path], brand: Path) -> Night:
+    """The night of the small brand; look at it, change only copies."""
+
+    def make(folder: Path) -> None:
+        result = at(folder).vip("nightly", "--json")
+        assert result.returncode == 0, result.stderr
+        (folder / "told.json").write_text(result.stdout, encoding="utf-8")
+        (folder / "stderr.txt").write_text(result.stderr, encoding="utf-8")
+
+    def at(folder: Path) -> Home:
+        return Home(Settings(home=folder / "var", raw_dir=brand, _env_file=None))
+
+    folder = made_once("night", make)
+    told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+    return Night(at(folder), told, (folder / "stderr.txt").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def copy(night: Night, tmp_path: Path) -> Home:
+    """The night's home, to be spoilt."""
+    folder = tmp_path / "var"
+    shutil.copytree(night.home.settings.home, folder, symlinks=True)
+    settings = night.home.settings.model_copy(update={"home": folder})
+    settings.__dict__.pop("paths", None)
+    return Home(settings)

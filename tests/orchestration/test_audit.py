@@ -120,8 +120,8 @@ def test_what_nobody_handed_over_is_not_called_unused():
 
 
 @pytest.mark.slow
-def test_the_audit_job_writes_a_page_over_the_last_night(night, monkeypatch):
-    settings = night.home.settings
+def test_the_audit_job_writes_a_page_over_the_last_night(night, copy, monkeypatch):
+    settings = copy.settings
     monkeypatch.setenv("VIP_HOME", str(settings.home))
     monkeypatch.setenv("VIP_RAW_DIR", str(settings.raw_dir))
     from orchestration.definitions import build_defs

@@ -32,16 +32,6 @@ def published(settings: Settings, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
-@pytest.fixture
-def copy(night, tmp_path: Path):
-    """The night's home, to be spoilt."""
-    folder = tmp_path / "var"
-    shutil.copytree(night.home.settings.home, folder, symlinks=True)
-    settings = night.home.settings.model_copy(update={"home": folder})
-    settings.__dict__.pop("paths", None)
-    return type(night.home)(settings)
-
-
 def test_the_figures_add_up(night) -> None:
     told = night.told
     stopped = sum(row["customers"] for row in told["exclusions"] if row["audience_id"] == "vip")

@@ -91,7 +91,7 @@ def test_a_reader_of_the_same_process_does_not_matter(brand):
 def test_rows_that_passed_may_be_sent(brand, rows):
     results = gate_rows(rows, brand.settings, AS_OF)
     assert [result.spec.name for result in results if not result.passed] == []
-    assert len(results) == 12
+    assert len(results) >= 12
 
 
 def test_fewer_rows_may_be_sent(brand, rows):
