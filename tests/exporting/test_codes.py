@@ -8,6 +8,7 @@ import random
 import string
 from itertools import pairwise
 
+import duckdb
 import pytest
 from night import AS_OF, build, members
 
@@ -15,6 +16,7 @@ from orchestration import cli, codes
 from orchestration.codes import (
     ALPHABET,
     LENGTH,
+    attach_codes,
     code_of,
     codes_of,
     is_well_formed,
@@ -93,6 +95,24 @@ def test_where_two_would_share_a_code_the_first_keeps_it(monkeypatch: pytest.Mon
     assert {holder: after[holder] for holder in first} == before
     # The same code in another campaign is another one.
     assert len(codes_of(KEY, [(name, "c1") for name in "abc" * 40])) == 3
+
+
+def test_whoever_may_have_been_told_first_keeps_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two who share one, the one whose window opened first, whatever they are called."""
+    monkeypatch.setattr(codes, "code_of", lambda key, campaign, customer, attempt=0: str(attempt))
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema activation;"
+            "create table activation.sync_access_windows as from (values ('ea', 'c1', date"
+            " '2026-07-02'), ('ea', 'c2', date '2026-07-01')) as t(campaign_id, customer_id,"
+            " opens_at);"
+            "create table activation.sync_audience_members as from activation.sync_access_windows;"
+            "create table activation.sync_vip_audience as select *, campaign_id as"
+            " message_campaign_id from activation.sync_access_windows"
+        )
+        attach_codes(connection, KEY)
+        found = connection.execute("select customer_id, code from access_codes").fetchall()
+        assert dict(found) == {"c2": "0", "c1": "1"}
 
 
 def rows(path) -> list[dict[str, str]]:
