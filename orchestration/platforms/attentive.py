@@ -56,7 +56,7 @@ _JOB_PAUSE = (0.5, 15.0)
 # again before it is taken for over.
 _LATEST = timedelta(hours=18)
 # A sweep asks for each person: one that is younger than this is not made again.
-_FRESH = timedelta(hours=1)
+_FRESH = timedelta(hours=6)
 _PROFILE = "profile"
 _DATES = ("_on", "_at", "_since", "_date")
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,59}|[0-9]{3}")
@@ -154,13 +154,11 @@ class Attentive:
         for what, kind, path, params in reads:
             try:
                 answer = self._api.call(kind, "GET", path, params=params)
-            except Rejected:
-                # Nobody is named: who may not read would have been told so before.
-                yield Finding(what, what == "subscriptions:read", "granted")
-                continue
-            except (PlatformError, Busy, Missing) as error:
+            except (PlatformError, Busy, Rejected, Missing) as error:
+                # Nobody is named there, which is refused; who may not read is told so before.
+                is_good = kind == "subscriptions" and isinstance(error, Rejected)
                 told = "no answer" if isinstance(error, Busy) else str(error)
-                yield Finding(what, False, told)
+                yield Finding(what, is_good, "granted" if is_good else told)
                 if what == "key":
                     return
                 continue
@@ -180,7 +178,7 @@ class Attentive:
     def stops_since(self, newest: datetime | None) -> Stops | None:
         """A sweep of everybody in an audience: the platform tells of stops in no other way.
 
-        None within an hour of the last one; who would be added is asked about all the same.
+        None soon after the last one; who would be added is asked about all the same.
         """
         started = _now()
         if newest and started - newest < _FRESH:
@@ -210,7 +208,8 @@ class Attentive:
         """Nobody can be asked: who is in what may be at work was noted before it was sent."""
 
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
-        """Forget what was sent so long ago that it is over."""
+        """Begin to wait; forget what was sent so long ago that it is over."""
+        self._until = self._api.clock() + _JOB_PATIENCE
         for name in set(self._memory) - set(self._notes()):
             if name.startswith("sent "):
                 del self._memory[name]
@@ -345,6 +344,7 @@ class Attentive:
         opposite request may be at work is sent, and is to be sent again after it.
         """
         asked: defaultdict[_Request | None, list[_Row]] = defaultdict(list)
+        waiting = []
         for row in rows:
             known = [
                 *self._at_work.get((row[0], place), ()),
@@ -352,11 +352,13 @@ class Attentive:
             ]
             same = [one for one in known if one.what == what and not one.until and what != "know"]
             if same:
-                yield [Ack(row[0], "pending", job_id=str(same[-1]))]
+                waiting.append(Ack(row[0], "pending", job_id=str(same[-1])))
                 continue
             other = [one for one in known if one.what != what or what == "know"]
             # Of several the one that nobody can be asked about is over last.
             asked[max(other, key=_when_over) if other else None].append(row)
+        if waiting:
+            yield waiting
         for before, some in asked.items():
             for batch in batches(some, _USERS if place == _PROFILE else _MEMBERS):
                 for contact_ids, told in self._hand_over(what, place, batch):
@@ -428,13 +430,15 @@ class Attentive:
                 del self._memory[note]
 
     def _wait_for(self, jobs: list[tuple[_Request, list[str]]]) -> Iterator[list[Ack]]:
-        """Ask for each job until all have ended or patience has: the next push asks again."""
-        until = self._api.clock() + _JOB_PATIENCE
+        """Ask for each job until all have ended or patience has: the next push asks again.
+
+        The patience is that of the whole push: there may be many lists.
+        """
         pause = _JOB_PAUSE[0]
-        while jobs and self._api.clock() < until:
+        while jobs:
             waiting = []
             for request, contact_ids in jobs:
-                acks = self._outcome(request, contact_ids)
+                acks = self._outcome(request, contact_ids, is_new=True)
                 if acks is None:
                     waiting.append((request, contact_ids))
                     continue
@@ -443,16 +447,20 @@ class Attentive:
                         if ack.state == "accepted":
                             self._leaving[ack.contact_id].discard(request.place)
                 yield acks
+            if waiting and self._api.clock() >= self._until:
+                return
             if waiting:
                 self._api.sleep(pause)
                 pause = min(2 * pause, _JOB_PAUSE[1])
             jobs = waiting
 
-    def _outcome(self, request: _Request, contact_ids: list[str]) -> list[Ack] | None:
+    def _outcome(
+        self, request: _Request, contact_ids: list[str], *, is_new: bool = False
+    ) -> list[Ack] | None:
         """The answers to a request that is over, one for each contact; None while it is at work.
 
         Accepted is who stands in the results with a good word; who does not stand in them is sent
-        again.
+        again. A job that is new may not be known yet to whoever answers.
         """
         if request.until:
             is_over = _now() >= request.until
@@ -470,7 +478,7 @@ class Attentive:
         except Busy:
             return None
         except Missing:
-            return [Ack(one, "retry", code="job_gone") for one in contact_ids]
+            return None if is_new else [Ack(one, "retry", code="job_gone") for one in contact_ids]
         except Rejected as error:
             return [Ack(one, "retry", code=error.code) for one in contact_ids]
         if lines is None:

@@ -159,6 +159,23 @@ def test_a_link_to_results_that_has_run_out_is_asked_for_again(
     assert account.on("VIP - vip") == ids(1, 2, 3)
 
 
+def test_a_job_that_nobody_knows_yet_is_at_work(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    status = Account._status
+    monkeypatch.setattr(Account, "_status", lambda self, job_id: (404, {}, {}))
+    night(settings, members(3))
+    assert push(settings).pending == 5
+    codes = "contact_id, error_code"
+    assert ledger_rows(settings, codes, "error_code is not null") == []
+    push(settings)
+    assert {code for _, code in ledger_rows(settings, codes, "audience = 'profile'")} == {None}
+    monkeypatch.setattr(Account, "_status", status)
+    push(settings)
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
 def test_a_failed_job_is_asked_for_again(settings: Settings, account: Account) -> None:
     account.faults.cancelled = 1
     night(settings, members(3))
