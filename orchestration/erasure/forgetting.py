@@ -1,7 +1,8 @@
 """`vip forget`: one person erased, place after place, so that a kill half-way costs nothing.
 
 The list of hashes comes first: from then on nobody on it is loaded or sent again, and every place
-is searched by it. The warehouse comes last, because it alone knows which orders were whose.
+is searched by it. Then the platforms, while a phone is known to those that go by nothing else. Of
+the files the warehouse comes last, because it alone knows which orders were whose.
 """
 
 from __future__ import annotations
@@ -152,16 +153,15 @@ def forget(
     erased = _put_on_list(settings, person, CUSTOMER if customer else PHONE, asked_by)
     erasure = erased.digest(CUSTOMER if customer else PHONE, asked_by)
     with open_ledger(settings) as ledger:
+        progress("platforms")
+        live = [name for name in ledger.destinations() if _is_live(name)]
+        told = {name: withdraw_from(settings, ledger, erased, name) for name in live}
         judge = Judge(erased, person.customer_ids)
         for place, clear in _PLACES.items():
             progress(place)
             clear(settings, judge, partial(ledger.note_erased, erasure, place))
         progress("ledger")
-        live = [name for name in ledger.destinations() if _is_live(name)]
         ledger.erase(erasure, erased.holds, live)
-        ledger.compact()
-        progress("platforms")
-        told = {name: withdraw_from(settings, ledger, erased, name) for name in live}
         ledger.compact()
         ledger.finish_erasure(erasure)
         kept = ledger.erasure(erasure)

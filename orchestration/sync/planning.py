@@ -98,7 +98,7 @@ select
     customer_id,
     null as tier,
 from activation.sync_vip_holdout
-where arm = 'holdout'
+where arm = 'holdout' and not list_contains(getvariable('erased'), contact_id)
 """
 
 # Whose profile is there or should be: in an audience, held out, or known from before.
@@ -115,7 +115,7 @@ held_out as (
         min(phone) as phone,
         min(email) as email,
     from activation.sync_vip_holdout
-    where arm = 'holdout'
+    where arm = 'holdout' and not list_contains(getvariable('erased'), contact_id)
     group by contact_id
 
 ),

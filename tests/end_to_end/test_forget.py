@@ -67,8 +67,7 @@ def test_a_person_is_erased_by_one_command_though_killed_at_first(
     wait_until(lambda: any((home / "tmp").glob("*.new")) or not running.is_alive)
     time.sleep(0.3)
     running.kill(group=True)
-    running.wait()
-    assert any(name.startswith("warehouse.duckdb") for name in shown(home, who))
+    assert running.wait().code < 0, "killed before it was done"
 
     said = start(tmp_path, "forget", who["customer_id"], "--yes", "--json", home=home).wait()
     assert said.code == 0, said.err
