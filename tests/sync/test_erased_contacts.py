@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 from night import AS_OF, build, members
@@ -15,15 +17,19 @@ from orchestration.platforms import PlatformError
 from orchestration.settings import Settings
 
 
-@pytest.fixture
-def home(settings: Settings, vendor: Vendor) -> Settings:
-    """Three members and two held out, all of them at the vendor; contact c1 is k-c1."""
-    build(settings, members(3))
+def build_with_customers(settings: Settings, *, is_sample: bool = True) -> None:
+    build(settings, members(3), is_sample=is_sample)
     with duckdb.connect(str(settings.paths.warehouse)) as con:
         con.execute(
             "create table raw.customers as select contact_id as customer_id, phone as phone_e164, "
             "email from activation.sync_vip_audience union all select 'k-c9001', null, null"
         )
+
+
+@pytest.fixture
+def home(settings: Settings, vendor: Vendor) -> Settings:
+    """Three members and two held out, all of them at the vendor; contact c1 is k-c1."""
+    build_with_customers(settings)
     sync.push(settings, "vendor", AS_OF)
     vendor.calls.clear()
     return settings
@@ -104,6 +110,28 @@ def test_a_job_not_answered_yet_keeps_them_in_the_ledger_until_it_is(
     vendor.answers.clear()
     sync.push(home, "vendor", AS_OF)
     assert "k-c1" not in known(home)
+
+
+def test_a_platform_that_goes_by_phones_is_told_the_phone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    drop = tmp_path / "drop"
+    (tmp_path / "handed").mkdir()
+    (tmp_path / "handed" / "stops.csv").write_text("phone\n")
+    values = settings.model_dump() | {
+        "env": "production",
+        "files_url": str(drop),
+        "files_preset": "postscript",
+        "opt_out_dir": tmp_path / "handed",
+    }
+    settings = Settings(**values, _env_file=None)
+    build_with_customers(settings, is_sample=False)
+    sync.push(settings, "files", AS_OF, approve=1000)
+    assert forget(settings, "k-c1", None).platforms == {"files": "done"}
+    (leavers,) = drop.glob("*/0002/*-remove-vip.csv")
+    assert "+12025550001" in leavers.read_text()
+    (left,) = drop.glob("*/0002/*-full-vip.csv")
+    assert "+12025550001" not in left.read_text() and "+12025550002" in left.read_text()
 
 
 def test_whoever_is_built_in_again_by_mistake_is_not_sent(home: Settings, vendor: Vendor) -> None:
