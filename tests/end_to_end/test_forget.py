@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from datetime import date
 from pathlib import Path
 
@@ -66,7 +65,6 @@ def test_a_person_is_erased_by_one_command_though_killed_at_first(
 
     running = start(tmp_path, "forget", who["customer_id"], "--yes", home=home)
     wait_until(lambda: any((home / "tmp").glob("*.new")) or not running.is_alive)
-    time.sleep(0.3)
     running.kill(group=True)
     assert running.wait().code < 0, "killed before it was done"
 

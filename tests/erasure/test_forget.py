@@ -11,8 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pytest
 from night import AS_OF, Vip, build
+from typer.testing import CliRunner
 
 from orchestration import quality, sync
+from orchestration.cli import app
 from orchestration.erasure import forgetting
 from orchestration.erasure.finding import find
 from orchestration.erasure.forgetting import Receipt, forget
@@ -359,6 +361,25 @@ def test_a_phone_of_nobody_known_goes_on_the_list(home: Settings) -> None:
     assert receipt.identifiers == {"customer_id": 0, "phone": 1, "email": 0}
     assert "+12125550177" not in receipt.path.read_text()
     assert sum(receipt.erased.values()) == 0
+
+
+def test_the_command_reads_a_phone_from_standard_input_and_asks_else(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIP_HOME", str(home.home))
+    run = CliRunner()
+    said = run.invoke(app, ["forget", "--phone", "-", "--yes", "--json"], input="(202) 555-0177\n")
+    assert said.exit_code == 0 and json.loads(said.stdout)["identifiers"]["phone"] == 1
+    assert "5550177" not in said.output
+    with pytest.raises(UserError, match="nobody can be asked"):
+        run.invoke(app, ["forget", "--phone", "-"], input="x\n", catch_exceptions=False)
+    with pytest.raises(UserError, match="no valid phone"):
+        run.invoke(app, ["forget", "--phone", "-", "--yes"], input="12\n", catch_exceptions=False)
+    refused = run.invoke(app, ["forget", GONE], input="n\n")
+    assert refused.exit_code == 1 and "warehouse.duckdb" in shown(home)
+    agreed = run.invoke(app, ["forget", GONE], input="y\n")
+    assert agreed.exit_code == 0 and shown(home) == set()
+    assert GONE in agreed.output and PHONE not in agreed.output
 
 
 def test_the_nightly_check_finds_each_place_anew(home: Settings) -> None:
