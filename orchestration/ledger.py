@@ -1,4 +1,4 @@
-"""The ledger: what platforms were asked and confirmed, every holdout draw, every message decided.
+"""The ledger: what platforms were asked and confirmed, draws, messages, and who was erased.
 
 One SQLite file outside the warehouse, because it must survive a rebuild. It holds ids and hashes,
 never a phone, an e-mail address or a name. What should be sent is decided in `sync`.

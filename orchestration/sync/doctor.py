@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from orchestration.erasure.identifiers import read as read_erased
 from orchestration.errors import UserError
 from orchestration.keys import ledger_key
 from orchestration.ledger import Ledger, open_ledger
@@ -48,6 +49,7 @@ def examine(settings: Settings, destination: str) -> Examined:
     found.findings.append(Finding("environment", is_allowed, told))
     try:
         ledger_key(settings, create=False)
+        read_erased(settings, read_only=True)
         with open_ledger(settings, read_only=True) as ledger:
             found.held = _held(ledger, destination)
             jobs = len(ledger.open_jobs(destination))
