@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 import stand_in
 from amount import amount
@@ -23,6 +24,7 @@ from worlds import (
 )
 
 from orchestration import sync
+from orchestration.erasure.forgetting import forget
 from orchestration.errors import UserError
 from orchestration.platforms import PlatformError
 from orchestration.settings import Settings
@@ -95,6 +97,22 @@ def test_a_plan_reads_only_and_says_what_the_push_does(
     assert (left.properties["vip"], left.properties["vip_tier"]) == (False, "none")
     assert account.by("external_id", "k-c9002").properties["exp_global"] == "none"
     assert left.consent == "SUBSCRIBED", "consent is not ours to write"
+
+
+def test_who_asked_to_be_forgotten_is_off_every_list_there(
+    settings: Settings, world: World, account: stand_in.Account
+) -> None:
+    night(settings, members(3))
+    with duckdb.connect(str(settings.paths.warehouse)) as con:
+        con.execute(
+            "create table raw.customers as select contact_id as customer_id, phone as phone_e164, "
+            "email from activation.sync_vip_audience"
+        )
+    world.push(settings, AS_OF)
+    assert forget(settings, "k-c1", None).platforms == {world.name: "done"}
+    assert account.on("VIP - vip") == ids(2, 3)
+    assert account.by("external_id", "k-c1").properties["vip"] is False
+    assert b"k-c1" not in settings.paths.ledger.read_bytes()
 
 
 def test_a_refused_batch_is_halved_until_the_bad_row_stands_alone(
