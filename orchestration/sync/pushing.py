@@ -140,6 +140,8 @@ def withdraw(settings: Settings, ledger: Ledger, destination: str) -> int:
     how many are left for the next push; who is gone there is gone from the ledger too.
     Raises `UserError` when no night stands built, or the platform cannot be worked with.
     """
+    if not settings.paths.warehouse.exists():
+        raise UserError("no night has been built here yet: run `vip nightly`")
     platform = open_platform(destination, settings, _Memory(ledger, destination))
     with connect(settings, read_only=True) as connection:
         as_of_date = read_night(connection, BUILT)["as_of_date"]

@@ -80,6 +80,17 @@ def test_a_platform_out_of_reach_is_told_by_the_next_push(
     assert known(home) == {"k-c2", "k-c3", "k-c9001", "k-c9002"}
 
 
+def test_without_a_warehouse_the_platform_waits_for_the_next_night(
+    home: Settings, vendor: Vendor
+) -> None:
+    home.paths.warehouse.unlink()
+    home.paths.build.unlink()
+    assert forget(home, "k-c1", None).platforms == {
+        "vendor": "at the next push (no night has been built here yet: run `vip nightly`)"
+    }
+    assert "k-c1" in known(home)
+
+
 def test_no_brake_holds_the_removal_and_the_profile_follows(
     home: Settings, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
