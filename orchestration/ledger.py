@@ -6,6 +6,7 @@ never a phone, an e-mail address or a name. What should be sent is decided in `s
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -238,7 +239,8 @@ _FAILURES = pa.schema(
     + [("attempts", pa.int64()), ("next_try_at", pa.string()), ("error_code", pa.string())]
 )
 
-_BATCH = 100_000
+_TOLD_OF_SETTLED = ("contact_id", "customer_id", "tier", "accepted_hash", "vendor_id")
+_BATCH = 10_000
 _FIRST_WAIT = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(hours=6)
 
@@ -300,18 +302,28 @@ class Ledger:
         return [audience for (audience,) in found]
 
     def _rows_of(self, destination: str, audience: str) -> pa.Table:
-        rows = self._table(
+        """The rows of one audience: of those that are settled only what differs is read."""
+        settled = self._table(
+            "select contact_id, nullif(customer_id, contact_id), tier, accepted_hash, vendor_id "
+            "from sync_rows where destination = ? and audience = ? "
+            "and state = 'complete' and job_id is null",
+            (destination, audience),
+            pa.schema([_SYNC_ROWS.field(name) for name in _TOLD_OF_SETTLED]),
+        )
+        others = self._table(
             "select contact_id, nullif(customer_id, contact_id), tier, "
             "iif(state = 'complete', null, desired_hash), accepted_hash, state, "
             "iif(state = 'complete', null, attempts), job_id, vendor_id "
-            "from sync_rows where destination = ? and audience = ?",
+            "from sync_rows where destination = ? and audience = ? "
+            "and not (state = 'complete' and job_id is null)",
             (destination, audience),
             pa.schema(list(_SYNC_ROWS)[1:]),
         )
+        settled = settled.append_column("state", _constant("complete", settled.num_rows))
+        rows = pa.concat_tables([others, settled], promote_options="default")
         named = pc.coalesce(rows["customer_id"], rows["contact_id"])
         rows = rows.set_column(rows.column_names.index("customer_id"), "customer_id", named)
-        constant = pa.array([audience]).take(pa.array([0] * rows.num_rows, pa.int8()))
-        return rows.add_column(0, _SYNC_ROWS.field("audience"), constant)
+        return rows.add_column(0, _SYNC_ROWS.field("audience"), _constant(audience, rows.num_rows))
 
     def last_as_of(self, destination: str, *, is_sample: bool) -> date | None:
         """The newest night that was pushed to `destination` to the end; None before the first."""
@@ -755,17 +767,18 @@ class Ledger:
     def _table(self, query: str, values: tuple[object, ...], schema: pa.Schema) -> pa.Table:
         cursor = self._connection.execute(query, values)
         batches = []
-        while rows := cursor.fetchmany(_BATCH):
-            columns = zip(*rows, strict=True)
-            batches.append(
-                pa.RecordBatch.from_arrays(
-                    [
-                        pa.array(each, kind)
-                        for each, kind in zip(columns, schema.types, strict=True)
-                    ],
-                    schema=schema,
+        with _no_garbage_collection():
+            while rows := cursor.fetchmany(_BATCH):
+                columns = zip(*rows, strict=True)
+                batches.append(
+                    pa.RecordBatch.from_arrays(
+                        [
+                            pa.array(each, kind)
+                            for each, kind in zip(columns, schema.types, strict=True)
+                        ],
+                        schema=schema,
+                    )
                 )
-            )
         return pa.Table.from_batches(batches, schema)
 
 
@@ -893,6 +906,22 @@ def _check_version(connection: sqlite3.Connection) -> None:
             f"the ledger has schema {version}, this program knows {len(_MIGRATIONS)}: "
             "update the program, or run `vip nightly` once to bring an older ledger up to date"
         )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A million tuples are no garbage: looking through them takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _constant(value: str, rows: int) -> pa.Array:
+    return pa.array([value]).take(pa.array([0] * rows, pa.int8()))
 
 
 def _in_utc(table: pa.Table, *names: str) -> pa.Table:

@@ -40,6 +40,7 @@ _UNKNOWN = "?"
 _LEFT = json.dumps({"vip": False, "audience_ids": "", "tier": "none", "tier_rank": 0})
 _NOT_PROPERTIES = ("as_of_date", "customer_id", "contact_id", "phone", "email")
 _HASH_LENGTH = 32
+_MEMORY = 1_000_000_000  # bytes; a plan of a million spills a little and stays below 2 GiB
 _BLOCK = 64
 
 # Who is in an audience tonight and has not said stop at a platform since.
@@ -471,6 +472,10 @@ def _prepare(
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     padded = key.ljust(_BLOCK, b"\0")
+    (memory,) = connection.execute(
+        f"select least(parse_formatted_bytes(current_setting('memory_limit')), {_MEMORY})"
+    ).fetchone()
+    connection.execute(f"set memory_limit = '{memory}B'")
     connection.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in padded)])
     connection.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in padded)])
     connection.execute("set variable gone = $1::varchar[]", [sorted(gone)])
