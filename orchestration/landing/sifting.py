@@ -46,15 +46,14 @@ class Sieve:
         table = given.table
         self._find(table, typed)
         self._mark(table, typed, country)
+        counts = self._connection.execute(
+            "select _file, count_if(is_whole) from erased_records group by _file"
+        ).fetchall()
+        if not counts:
+            return TableInput(table, files, given.sources), gone
+        gone.update(dict(counts))
         if len(table.key) == 1 and table.key[0] in self._shared:
             self._keep_keys(table.key[0], typed)
-        gone.update(
-            dict(
-                self._connection.execute(
-                    "select _file, count(*) from erased_records where is_whole group by _file"
-                ).fetchall()
-            )
-        )
         return TableInput(table, files, [_without(table, each) for each in given.sources]), gone
 
     def _begin(self, key: str) -> None:
