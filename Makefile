@@ -11,10 +11,10 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export UV_SYSTEM_CERTS := true
 
-.PHONY: help run dev test test-long test-quick test-spark lint format bench reference lock docs clean
+.PHONY: help run dev test test-long test-quick test-spark lint format bench bench-delivery reference lock docs clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: $(READY) ## the nightly job on data/raw; a sample brand is made where that is empty
 	@if [ -z "$$(ls -A $${VIP_RAW_DIR:-data/raw} 2>/dev/null)" ]; then \
@@ -47,6 +47,9 @@ format: $(READY) ## let ruff and sqlfluff put things in order
 
 bench: $(READY) ## wall time, peak memory and the share of each step, by size
 	@$(BIN)/python -m tests.bench
+
+bench-delivery: $(READY) ## what a plan of a million costs, and the pace of a push
+	@$(BIN)/python -m tests.bench_delivery
 
 docs: $(READY) ## write the data dictionary anew
 	@$(BIN)/python -m orchestration.dictionary
