@@ -289,8 +289,12 @@ class Ledger:
         A million rows pass through Python here, so what is the same for most is not read from each:
         `desired_hash` and `attempts` are null for rows that are complete.
         """
-        audiences = self.audiences(destination)
-        parts = [self._rows_of(destination, audience) for audience in audiences]
+        self._connection.execute("begin")  # one moment for all, though a push is writing
+        try:
+            audiences = self.audiences(destination)
+            parts = [self._rows_of(destination, audience) for audience in audiences]
+        finally:
+            self._connection.rollback()
         return pa.concat_tables([_SYNC_ROWS.empty_table(), *parts])
 
     def audiences(self, destination: str) -> list[str]:

@@ -63,6 +63,10 @@ order by all
 """
 
 
+# What hand-overs are noted as: when the newest file was written that a night has read.
+_HANDS = "handed over"
+
+
 class OlderNightError(UserError):
     """A newer night has been delivered already."""
 
@@ -105,7 +109,7 @@ def push(
         with _noted(ledger, sync_run_id) as told:
             _settle(ledger, destination, platform)
             held_by = _read_opt_outs(ledger, destination, platform)
-            plan = _plan(settings, platform, ledger, as_of_date)
+            plan = _plan(settings, platform, ledger, as_of_date, held_by=held_by)
             for name in sorted(plan.gone):
                 ledger.reopen(destination, name)
             held_by += _judge(settings, ledger, plan, approve)
@@ -204,16 +208,26 @@ def hear_handed_over(settings: Settings) -> int:
         if not read_night(connection, LANDED)["is_sample"]:
             for source, stops in said.items():
                 ledger.note_opt_outs(source, stops)
+            ledger.note_opt_outs(_HANDS, [], handed_over_at(settings))
     return sum(len(stops) for stops in said.values())
 
 
-def _opt_outs_known_to(settings: Settings, ledger: Ledger, destination: str) -> datetime | None:
-    """How old what we know of a platform's opt-outs is: by its own word, or by a hand-over."""
+def _opt_outs_known_to(ledger: Ledger, destination: str) -> datetime | None:
+    """How old what we know of a platform's opt-outs is: by its own word, or by a hand-over.
+
+    Of a hand-over counts what a night has read: a file that came since says nothing yet.
+    """
     read_at, _ = ledger.opt_outs_read(destination)
-    handed = handed_over_at(settings)
+    _, handed = ledger.opt_outs_read(_HANDS)
     if handed is None or DESTINATIONS[destination].tells_opt_outs:
         return read_at
     return max(filter(None, (read_at, min(handed, _now()))))
+
+
+def _is_unread_hand_over(settings: Settings, ledger: Ledger) -> bool:
+    handed = handed_over_at(settings)
+    _, heard = ledger.opt_outs_read(_HANDS)
+    return handed is not None and (heard is None or handed > heard)
 
 
 class _Memory(MutableMapping[str, str]):
@@ -322,8 +336,23 @@ def _plan(
     ledger: Ledger,
     as_of_date: date,
     fresh: Sequence[StopSaid] = (),
+    held_by: list[str] | None = None,
 ) -> Plan:
-    """Plan on what the ledger knows, and on opt-outs that it does not hold yet."""
+    """Plan on what the ledger knows, and on opt-outs that it does not hold yet.
+
+    Where newcomers cannot be asked after, none of them is added and `held_by` gets the reason;
+    without it, `PlatformError` is raised.
+    """
+
+    def who_said_stop(newcomers: Sequence[str]) -> set[str]:
+        try:
+            return {stop.contact_id for stop in platform.opted_out(newcomers)}
+        except PlatformError as error:
+            if held_by is None:
+                raise
+            held_by.append(f"newcomers cannot be asked after, nothing is sent: {error}")
+            return set(newcomers)
+
     context = _night(settings, as_of_date)
     opt_outs = ledger.opt_outs().select(["contact_id", "occurred_at"])
     if fresh:
@@ -343,7 +372,7 @@ def _plan(
             opt_outs,
             ledger_key(settings, create=False),
             platform.gone(lists),
-            lambda asked: {stop.contact_id for stop in platform.opted_out(asked)},
+            who_said_stop,
             _erased_contacts(settings, ledger, platform.name),
         )
 
@@ -363,12 +392,16 @@ def _judge(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None) 
     if row is None or row.is_live:
         found += brakes.check_age(plan, limits, now.date())
         read_at = {
-            name: _opt_outs_known_to(settings, ledger, name)
+            name: _opt_outs_known_to(ledger, name)
             for name in {*settings.destinations, plan.destination} & set(DESTINATIONS)
             if DESTINATIONS[name].is_live
             and (name != plan.destination or not DESTINATIONS[name].tells_opt_outs)
         }
         found += brakes.check_opt_outs(read_at, limits, now)
+        if _is_unread_hand_over(settings, ledger):
+            found.append(
+                "a file of opt-outs came after the night, nothing is sent: run `vip nightly` first"
+            )
     with connect(settings, read_only=True) as connection:
         landed = read_night(connection, LANDED)
         if landed["run_id"] != plan.run_id:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from night import AS_OF, build, members
-from vendor import Vendor
+from vendor import Vendor, read_hand_over
 
 from orchestration import sync
 from orchestration.erasure.forgetting import forget
@@ -137,6 +137,7 @@ def test_a_platform_that_goes_by_phones_is_told_the_phone(
     }
     settings = Settings(**values, _env_file=None)
     build_with_customers(settings, is_sample=False)
+    read_hand_over(settings)
     sync.push(settings, "files", AS_OF, approve=1000)
     assert forget(settings, "k-c1", None).platforms == {"files": "done"}
     (leavers,) = drop.glob("*/0002/*-remove-vip.csv")

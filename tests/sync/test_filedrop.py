@@ -13,6 +13,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from night import AS_OF, Vip, members
+from vendor import read_hand_over
 from worlds import MANY, NIGHT, ids, ledger_rows, night
 
 from orchestration import sync
@@ -51,6 +52,8 @@ def with_drop(settings: Settings, url: str, preset: str = "klaviyo") -> Settings
 
 
 def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
+    if settings.opt_out_dir:
+        read_hand_over(settings)
     return sync.push(settings, "files", as_of, approve=approve)
 
 

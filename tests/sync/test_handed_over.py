@@ -13,7 +13,7 @@ from vendor import NOW, Vendor, actions
 
 from orchestration import sync
 from orchestration.ledger import open_ledger
-from orchestration.platforms import DESTINATIONS, Destination
+from orchestration.platforms import DESTINATIONS, Destination, PlatformError
 from orchestration.settings import Settings
 from orchestration.sync import RefusedError
 
@@ -99,11 +99,32 @@ def test_a_platform_that_tells_nothing_waits_for_a_hand_over(
     with pytest.raises(RefusedError, match="the opt-outs of vendor were last read never"):
         sync.push(deaf, "vendor", AS_OF)
     hand_over(deaf, timedelta(hours=37))
+    sync.hear_handed_over(deaf)
     with pytest.raises(RefusedError, match="the opt-outs of vendor were last read 2026-06-29 15"):
         sync.push(deaf, "vendor", AS_OF)
     hand_over(deaf, timedelta(hours=35))
+    with pytest.raises(RefusedError, match="a file of opt-outs came after the night"):
+        sync.push(deaf, "vendor", AS_OF)
+    assert "vip" not in vendor.lists, "nobody has read who is in it"
+    sync.hear_handed_over(deaf)
     sync.push(deaf, "vendor", AS_OF)
-    assert vendor.lists["vip"] == {"c1", "c2", "c3"}
+    assert vendor.lists["vip"] == {"c2"}
+
+
+def test_consent_removals_wait_for_no_newcomers(
+    settings: Settings, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(settings)
+    sync.push(settings, "vendor", AS_OF)
+
+    def cannot(*_: object) -> list:
+        raise PlatformError("vendor is down")
+
+    monkeypatch.setattr(Vendor, "opted_out", cannot)
+    build(settings, members(4)[1:], is_sample=False, decisions={"c1": "opted_out"})
+    with pytest.raises(RefusedError, match="newcomers cannot be asked after"):
+        sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c2", "c3"}, "who said stop is off, and nobody joined"
 
 
 def test_a_hand_over_is_no_reading_of_a_platform_that_can_be_asked(

@@ -294,7 +294,7 @@ def test_profiles_without_their_consent_are_not_taken_for_consent(
         lambda self, query: serve_profiles(self, {**query, "additional-fields[profile]": ""}),
     )
     night(settings, members(2))
-    with pytest.raises(PlatformError, match="does not tell who has opted out"):
+    with pytest.raises(sync.RefusedError, match="does not tell who has opted out"):
         push(settings)
     assert writes(account) == []
 

@@ -10,7 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from orchestration import quality, sync
+from orchestration.landing.handed import handed_over_at
+from orchestration.ledger import open_ledger
 from orchestration.platforms import Ack, Member, PlatformError, Profile, Stops, StopSaid
+from orchestration.settings import Settings
 from orchestration.sync import pushing
 
 NOW = datetime(2026, 7, 1, 4, tzinfo=UTC)
@@ -25,6 +28,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(is_=NOW)
     monkeypatch.setattr(pushing, "_now", lambda: now.is_)
     return now
+
+
+def read_hand_over(settings: Settings) -> None:
+    """Note that a night has read the files of opt-outs handed over."""
+    with open_ledger(settings) as ledger:
+        ledger.note_opt_outs(pushing._HANDS, [], handed_over_at(settings))
 
 
 @pytest.fixture(autouse=True)
