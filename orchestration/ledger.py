@@ -670,25 +670,27 @@ class Ledger:
         )
         return Erasure(*found, dict(rows.fetchall()))
 
-    def named(self, holds: Callable[[str], bool]) -> dict[tuple[str, str], set[str]]:
-        """The texts of each table and column that `holds` knows; the list of hashes left out."""
+    def named(self, holds: Callable[[str, str], bool]) -> dict[tuple[str, str], set[str]]:
+        """What `holds` knows (text, column) by table and column; the list of hashes left out."""
         found = {}
         for table, column in self._text_columns():
             texts = self._connection.execute(
                 f'select distinct "{column}" from "{table}" where "{column}" is not null'
             )
-            hits = {text for (text,) in texts if holds(text)}
+            hits = {text for (text,) in texts if holds(text, column)}
             if hits:
                 found[table, column] = hits
         return found
 
-    def erase(self, erasure: str, holds: Callable[[str], bool], asked: Collection[str]) -> int:
+    def erase(self, erasure: str, holds: Callable[[str, str], bool], asked: Collection[str]) -> int:
         """Take out every row about somebody whom `holds` knows; return and note how many.
 
         What was sent to the destinations `asked` stays until `drop_settled`: they have to be told.
         Where the contact is somebody else's, their own id takes the place of the one erased.
         """
-        hits = sorted(set().union(*self.named(holds).values(), ()))
+        named = self.named(holds)
+        hits = sorted(set().union(*named.values(), ()))
+        subjects = sorted(named.get(("messages", "subject_id"), ()))
         kept = ", ".join("?" for _ in asked)
         with self._connection:
             self._connection.execute("create temp table gone (name text primary key)")
@@ -716,8 +718,9 @@ class Ledger:
                 self._connection.execute(
                     f"update {table} set customer_id = contact_id where customer_id in gone"
                 )
-            self._connection.execute(
-                "update messages set subject_id = 'erased' where subject_id in gone"
+            self._connection.executemany(
+                "update messages set subject_id = 'erased' where subject_id = ?",
+                ((subject,) for subject in subjects),
             )
             self._connection.execute(
                 "insert into erased_rows values (?, 'ledger', ?) "

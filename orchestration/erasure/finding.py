@@ -86,5 +86,5 @@ def _in_pages(settings: Settings, erased: Erased) -> list[Row]:
     return [
         ("quality", path.name, "", rows)
         for path in sorted(settings.paths.quality.glob("????-??-??.json"))
-        if (rows := rewrite(path, lambda text: json_without(text, judge), dry=True))
+        if (rows := rewrite(path, lambda text: json_without(text, judge, ""), dry=True))
     ]

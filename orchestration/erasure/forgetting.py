@@ -20,7 +20,15 @@ from typing import Any
 import duckdb
 
 from orchestration import quality
-from orchestration.erasure.identifiers import CUSTOMER, EMAIL, KEY, PHONE, Erased, read
+from orchestration.erasure.identifiers import (
+    CUSTOMER,
+    EMAIL,
+    KEY,
+    PHONE,
+    Erased,
+    names_customers,
+    read,
+)
 from orchestration.erasure.tables import Cleared, connection_for
 from orchestration.erasure.texts import (
     CSV,
@@ -125,7 +133,7 @@ def is_known(settings: Settings, person: Person) -> bool:
     if not settings.paths.ledger.exists():
         return False
     with open_ledger(settings, read_only=True) as ledger:
-        if ledger.named(wanted.__contains__):
+        if ledger.named(lambda text, column: names_customers(column) and text in wanted):
             return True
     erased = read(settings, read_only=True)
     return bool(erased) and bool(erased.has(CUSTOMER, wanted))

@@ -21,6 +21,7 @@ CUSTOMER, PHONE, EMAIL, KEY = "customer_id", "phone", "email", "key"
 
 _PHONE_AS_WRITTEN = re.compile(r"[+0-9 ().\-/]{7,40}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_OF_CUSTOMER = re.compile(rf"(^|_)({CUSTOMER}|contact_id)$")
 
 
 @dataclass(frozen=True)
@@ -45,20 +46,25 @@ class Erased:
         """Those of `values` that are erased identifiers of this kind."""
         return [value for value in values if self.digest(kind, value) in self.digests]
 
-    def holds(self, text: str) -> bool:
-        """Whether a text is an erased identifier of any kind, or JSON with one inside."""
-        if self.digest(CUSTOMER, text) in self.digests:
+    def holds(self, text: str, column: str = CUSTOMER) -> bool:
+        """Whether a text of a column is an erased identifier, or JSON with one inside.
+
+        An id counts in columns of customers alone: "1043" may be a postal code as well.
+        """
+        if names_customers(column) and self.digest(CUSTOMER, text) in self.digests:
             return True
         if _E164.fullmatch(text) and self.digest(PHONE, text) in self.digests:
             return True
         if "@" in text and self.digest(EMAIL, text) in self.digests:
             return True
-        return text[:1] in ("{", "[") and any(map(self.holds_as_written, _leaves(text)))
+        return text[:1] in ("{", "[") and any(
+            self.holds_as_written(leaf, key) for leaf, key in _leaves(text)
+        )
 
-    def holds_as_written(self, text: str) -> bool:
+    def holds_as_written(self, text: str, column: str = CUSTOMER) -> bool:
         """The same for a field that nobody has put in order yet: a phone may have any form."""
         text = text.strip()
-        if self.holds(text):
+        if self.holds(text, column):
             return True
         number = _PHONE_AS_WRITTEN.fullmatch(text) and phones.to_e164(text, self.country)
         return bool(number) and self.digest(PHONE, number) in self.digests
@@ -83,17 +89,22 @@ def read(settings: Settings, *, read_only: bool = False) -> Erased:
     return erased
 
 
-def _leaves(text: str) -> Iterator[str]:
-    """The texts inside a JSON value; none where it is not JSON."""
+def names_customers(column: str) -> bool:
+    """Whether a column, or a key of JSON, holds ids of customers."""
+    return bool(_OF_CUSTOMER.search(column))
+
+
+def _leaves(text: str) -> Iterator[tuple[str, str]]:
+    """The texts inside a JSON value, each with its key; none where it is not JSON."""
     try:
-        found = [json.loads(text)]
+        found = [(json.loads(text), "")]
     except ValueError:
         return
     while found:
-        value = found.pop()
+        value, key = found.pop()
         if isinstance(value, dict):
-            found += value.values()
+            found += [(each, name) for name, each in value.items()]
         elif isinstance(value, list):
-            found += value
+            found += [(each, key) for each in value]
         elif isinstance(value, str):
-            yield value
+            yield value, key

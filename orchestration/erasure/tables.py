@@ -1,7 +1,8 @@
 """Erased people in DuckDB files: where they stand, and the same file without them.
 
 Which tables and columns can name somebody is read from the catalogue: every column of text, but for
-the keys of other things (orders, articles, texts), whose rows go with those of their customer.
+the keys of other things (orders, articles, texts), whose rows go with those of their customer. An
+id of a customer counts in columns of customers alone, a phone or an e-mail address in all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.contract import raw_tables
-from orchestration.erasure.identifiers import CUSTOMER, Erased
+from orchestration.erasure.identifiers import CUSTOMER, Erased, names_customers
 from orchestration.files import flush, saving
 from orchestration.landing.sifting import BLANK
 from orchestration.settings import Settings
@@ -48,7 +49,9 @@ class Search:
         self._connection, self._erased = connection, erased
         self._has_hits = False
         for name in ("judged_texts", "erased_texts"):
-            connection.execute(f"create temp table if not exists {name} (value varchar)")
+            connection.execute(
+                f"create temp table if not exists {name} (value varchar, is_customer boolean)"
+            )
 
     def through(self, catalogue: str) -> list[Found]:
         """Look through every table of an attached database."""
@@ -75,7 +78,7 @@ class Search:
         """Look through some columns (name, type) of a table, view or function of a file."""
         for column, kind in columns:
             value = f'unnest("{column}")' if kind.endswith("[]") else f'"{column}"'
-            self.judge(f"select distinct {value} as value from {relation}")
+            self.judge(f"select distinct {value} as value from {relation}", column)
             if not self._has_hits:
                 continue
             (rows,) = self._connection.execute(
@@ -84,28 +87,33 @@ class Search:
             if rows:
                 yield Found(name, column, kind, rows)
 
-    def judge(self, values: str) -> None:
-        """Keep in `erased_texts` those of a query of texts (value) that are on the list."""
+    def judge(self, values: str, column: str) -> None:
+        """Keep in `erased_texts` those of a query of a column (value) that are on the list."""
+        is_customer = names_customers(column)
         fresh = self._connection.execute(
-            f"select value from ({values}) anti join judged_texts using (value) "
+            f"select value from ({values}) "
+            f"anti join (from judged_texts where is_customer = {is_customer}) using (value) "
             "where value is not null"
         ).to_arrow_table()
-        hits = [text for text in fresh["value"].to_pylist() if self._erased.holds(text)]
+        hits = [text for text in fresh["value"].to_pylist() if self._erased.holds(text, column)]
         self._has_hits = self._has_hits or bool(hits)
         for table, texts in (
             ("judged_texts", fresh),
             ("erased_texts", pa.table({"value": pa.array(hits, pa.string())})),
         ):
             self._connection.register("fresh_texts", texts)
-            self._connection.execute(f"insert into {table} from fresh_texts")
+            self._connection.execute(
+                f"insert into {table} select value, {is_customer} from fresh_texts"
+            )
             self._connection.unregister("fresh_texts")
 
 
 def names_erased(column: str, kind: str = "VARCHAR") -> str:
     """SQL: whether a column names somebody whom a `Search` has found."""
+    erased = f"from erased_texts where is_customer = {names_customers(column)}"
     if kind.endswith("[]"):
-        return f'list_has_any("{column}", (select list(value) from erased_texts))'
-    return f'"{column}" in (select value from erased_texts)'
+        return f'list_has_any("{column}", (select list(value) {erased}))'
+    return f'"{column}" in (select value {erased})'
 
 
 def other_keys() -> set[str]:
@@ -225,7 +233,9 @@ def _keys_of_erased(connection: duckdb.DuckDBPyConnection, search: Search, sourc
             continue
         theirs = [f"{parent} in (select value from keys_of_{parent})" for parent in made & names]
         if CUSTOMER in names:
-            search.judge(f"select distinct {CUSTOMER} as value from {source}.raw.{table.name}")
+            search.judge(
+                f"select distinct {CUSTOMER} as value from {source}.raw.{table.name}", CUSTOMER
+            )
             theirs.append(names_erased(CUSTOMER))
         if theirs:
             connection.execute(

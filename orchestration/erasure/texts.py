@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from orchestration.erasure.identifiers import CUSTOMER, Erased
+from orchestration.erasure.identifiers import CUSTOMER, Erased, names_customers
 from orchestration.erasure.tables import Search, connection_for, names_erased
 from orchestration.files import write_private
 from orchestration.landing.sifting import BLANK
@@ -39,15 +39,16 @@ class Judge:
     def __init__(self, erased: Erased, plain: Iterable[str] = ()) -> None:
         """Nothing is known yet; `plain`: identifiers as they are, where they are known."""
         self.erased = erased
-        self._known: dict[str, bool] = {}
+        self._known: dict[tuple[str, bool], bool] = {}
         odd = [re.escape(each) for each in sorted(plain) if not _WORD.fullmatch(each)]
         self.in_full = re.compile(rf"(?<!\w)(?:{'|'.join(odd)})(?!\w)") if odd else None
 
-    def __call__(self, text: str) -> bool:
-        """Whether this text names somebody erased."""
-        if text not in self._known:
-            self._known[text] = self.erased.holds(text)
-        return self._known[text]
+    def __call__(self, text: str, column: str = CUSTOMER) -> bool:
+        """Whether this text of a column names somebody erased."""
+        asked = text, names_customers(column)
+        if asked not in self._known:
+            self._known[asked] = self.erased.holds(text, column)
+        return self._known[asked]
 
 
 def csv_without(path: Path, judge: Judge) -> tuple[bytes, int] | None:
@@ -59,7 +60,7 @@ def csv_without(path: Path, judge: Judge) -> tuple[bytes, int] | None:
         text, gone = io.StringIO(), 0
         text.write(kept)
         for raw, fields in records:
-            if any(judge(fields[place]) for place in places if place < len(fields)):
+            if any(judge(fields[place], header[place]) for place in places if place < len(fields)):
                 gone += 1
             else:
                 text.write(raw)
@@ -107,7 +108,7 @@ def parquet_without(path: Path, erased: Erased, settings: Settings) -> tuple[byt
     return content, before - after
 
 
-def text_without(text: str, judge: Judge) -> tuple[str, int]:
+def text_without(text: str, judge: Judge, column: str = CUSTOMER) -> tuple[str, int]:
     """A text with every word that is an erased identifier blanked, and how many there were.
 
     A number of up to four digits is left alone, because it may count anything; a longer one becomes
@@ -121,11 +122,11 @@ def text_without(text: str, judge: Judge) -> tuple[str, int]:
         escaped = (
             word[0] if word[0] in "nrt" and text[match.start() - 1 : match.start()] == "\\" else ""
         )
-        if escaped and judge(word[1:]):  # the end of a line, as JSON writes it
+        if escaped and judge(word[1:], column):  # the end of a line, as JSON writes it
             gone += 1
             return escaped + BLANK
         bare = word.strip(".-")
-        if _SHORT_NUMBER.fullmatch(bare) or not (judge(word) or judge(bare)):
+        if _SHORT_NUMBER.fullmatch(bare) or not (judge(word, column) or judge(bare, column)):
             return word
         gone += 1
         return "0" if bare.isdigit() else BLANK
@@ -135,13 +136,16 @@ def text_without(text: str, judge: Judge) -> tuple[str, int]:
     return _WORD.sub(blank, text), gone
 
 
-def json_without(text: str, judge: Judge) -> tuple[str, int]:
-    """JSON of a night's quality without the offending rows that name erased people."""
+def json_without(text: str, judge: Judge, column: str = CUSTOMER) -> tuple[str, int]:
+    """JSON of a night's quality without the offending rows that name erased people.
+
+    `column`: what a word of a text is judged as; of another than a customer's no id counts there.
+    """
     gone = 0
 
     def names(row: object) -> bool:
         return isinstance(row, dict) and any(
-            isinstance(value, str) and judge(value) for value in row.values()
+            isinstance(value, str) and judge(value, key) for key, value in row.items()
         )
 
     def clean(value: object) -> object:
@@ -153,7 +157,7 @@ def json_without(text: str, judge: Judge) -> tuple[str, int]:
         if isinstance(value, dict):
             return {key: clean(each) for key, each in value.items()}
         if isinstance(value, str):
-            cleaned, words = text_without(value, judge)
+            cleaned, words = text_without(value, judge, column)
             gone += words
             return cleaned
         return value

@@ -88,7 +88,7 @@ class Sieve:
         self._connection.execute(f"create temp table if not exists {target} (value varchar)")
         values = [value for (value,) in self._connection.execute(query).fetchall() if value]
         if kind == "written":
-            hits = [value for value in values if self._erased.holds_as_written(value)]
+            hits = [value for value in values if self._erased.holds_as_written(value, PHONE)]
         else:
             hits = self._erased.has(kind, values)
         self._connection.execute(f"insert into {target} select unnest($1::varchar[])", [hits])
