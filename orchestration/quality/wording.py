@@ -11,10 +11,11 @@ from typing import Any
 from orchestration.errors import mask
 
 _PERSONAL = re.compile(r"phone|e_?mail|(first|last|full|middle|given|family|sur)_?name")
+_SECRET = re.compile(r"^(message_)?code$")
 
 
 def masked(row: dict[str, Any]) -> dict[str, Any]:
-    """An offending row as it may be shown: no phone, e-mail or name, numbers in texts starred out.
+    """A row as it may be shown: no phone, e-mail, name or live code, numbers in texts starred out.
 
     Ids stay as they are, so that the customer can be found, unless they are an address or a phone.
     """
@@ -22,6 +23,9 @@ def masked(row: dict[str, Any]) -> dict[str, Any]:
     for column, value in row.items():
         if isinstance(value, str):
             if _PERSONAL.search(column):
+                continue
+            if _SECRET.search(column):
+                shown[column] = ""
                 continue
             if not column.endswith("_id") or "@" in value or value.startswith("+"):
                 value = mask(value)

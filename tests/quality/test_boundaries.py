@@ -279,6 +279,9 @@ def test_masked_rows():
         "customers_on_phone": 7,
         "reason": "4155550100 is on the list",
         "last_opt_in_at": "2026-06-30 23:59:59",
+        "code": "VIP-AB12",
+        "message_code": "VIP-CD34",
+        "country_code": "US",
     }
     assert wording.masked(row) == {
         "customer_id": "7001234567",
@@ -288,6 +291,9 @@ def test_masked_rows():
         "customers_on_phone": 7,
         "reason": "***00 is on the list",
         "last_opt_in_at": "2026-06-30 23:59:59",
+        "code": "",
+        "message_code": "",
+        "country_code": "US",
     }
 
 
