@@ -101,7 +101,8 @@ def find_person(settings: Settings, customer: str | None, phone: str | None) -> 
     """Gather what is known of a customer, or of whoever has a phone (E.164), wherever it lies.
 
     Other accounts with the same phone or e-mail address are theirs too, unless so many have it that
-    it is nobody's (policy parameter max_customers_per_phone).
+    it is nobody's (policy parameter max_customers_per_phone). Raises `UserError` where the phone
+    asked for is such a one.
     """
     person = Person({customer} if customer else set(), {phone} if phone else set())
     limit = int(policy_parameters()["max_customers_per_phone"])
@@ -114,6 +115,10 @@ def find_person(settings: Settings, customer: str | None, phone: str | None) -> 
     for kind, values in ((PHONE, numbers), (EMAIL, addresses)):
         for value in sorted(values):
             others = _bearers(settings, kind, value)
+            if value == phone and len(others) > limit:
+                raise UserError(
+                    f"the phone given stands on {len(others)} accounts: name the customer"
+                )
             if value not in person.phones and len(others | person.customer_ids) > limit:
                 continue
             if customer and others and customer not in others:
@@ -148,7 +153,7 @@ def forget(
     """Erase a customer, or whoever has a phone; repeat it after a kill and it goes on.
 
     Hold the writer lock. `progress` is told each place. Raises `UserError` for somebody of whom
-    nothing is known, and when the key of the ledger is not the one of the list.
+    nothing is known, a phone of too many, and when the key of the ledger is not that of the list.
     """
     with open_ledger(settings):
         pass  # one of an older program is brought up to date
