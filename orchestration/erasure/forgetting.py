@@ -157,6 +157,7 @@ def forget(
     """
     with open_ledger(settings):
         pass  # one of an older program is brought up to date
+    _remove_leftovers(settings)
     person = find_person(settings, customer, phone)
     if not is_known(settings, person):
         raise UserError(
@@ -190,6 +191,14 @@ def forget(
     private_folder(settings.paths.erasures)
     write_private(receipt.path, (json.dumps(receipt.as_dict(), indent=2) + "\n").encode())
     return receipt
+
+
+def _remove_leftovers(settings: Settings) -> None:
+    """Remove what killed nights left half written: the lock says that nobody is writing."""
+    paths = settings.paths
+    for root in (paths.exports, paths.published.parent, paths.outbox, paths.quality):
+        for path in sorted(root.rglob(".*.tmp")):
+            remove(path)
 
 
 def _put_on_list(settings: Settings, person: Person, kind: str, asked_by: str) -> Erased:

@@ -31,3 +31,22 @@ def test_a_phone_on_too_many_accounts_is_refused(settings: Settings) -> None:
         forget(settings, None, PHONE)
     with open_ledger(settings) as ledger:
         assert ledger.erased_digests() == frozenset()
+
+
+def test_what_killed_nights_left_half_written_goes(settings: Settings) -> None:
+    people(settings, 1)
+    paths = settings.paths
+    left = [
+        paths.exports / ".2026-07-01.77.tmp" / "vip_audience.csv",
+        paths.published.parent / ".vip_sms.duckdb.77.tmp",
+        paths.outbox / "2026-07-01" / ".1-vip-add.csv.77.tmp",
+        paths.quality / ".2026-07-01.json.77.tmp",
+    ]
+    stays = paths.outbox / "2026-07-01" / "notes.txt"
+    for path in (*left, stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"phone\n{PHONE}\n")
+    with writer_lock(settings):
+        forget(settings, "c0", None)
+    assert not any(path.exists() for path in left) and stays.exists()
+    assert not left[0].parent.exists()
