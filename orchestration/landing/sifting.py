@@ -1,7 +1,8 @@
 """Records of people who were erased, taken out of what a raw folder holds before any is loaded.
 
 A record goes that names an erased customer, an order, text or the like of theirs, or in a table of
-customers an erased phone or e-mail address. In one of somebody else the erased part is blanked.
+customers an erased phone or e-mail address. In one of somebody else the erased part is blanked, and
+so it is in a malformed one that may hold somebody else's stop.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from orchestration.landing import rows as sql
 from orchestration.landing.files import RawFile, Source, TableInput
 
 BLANK = "erased"
+
+_CONSENT = {"consent_events", "sms_events", "suppressions", "support_tickets"}
+"""Tables of which a lost record may be a stop: whoever it names is in doubt."""
 
 
 class Sieve:
@@ -40,7 +44,7 @@ class Sieve:
 
         `typed`: its rows; temp table `phones_<table>` must be there where it has phones.
         """
-        files, gone = self._sift_malformed(given.files)
+        files, gone = self._sift_malformed(given.table, given.files)
         if not self._erased:
             return given, gone
         table = given.table
@@ -140,27 +144,49 @@ class Sieve:
             "semi join (from erased_records where is_whole) using (_file, _row)"
         )
 
-    def _sift_malformed(self, files: list[RawFile]) -> tuple[list[RawFile], Counter[int]]:
-        """Leave out records of too few or too many fields where any field is on the list."""
+    def _sift_malformed(
+        self, table: Table, files: list[RawFile]
+    ) -> tuple[list[RawFile], Counter[int]]:
+        """Leave out or blank records of too few or too many fields that name somebody erased."""
         kept, gone = [], Counter()
         for number, file in enumerate(files):
-            good = [
-                (row, text)
+            left = [
+                (row, self._left_of(table, file, text) if self._erased else text)
                 for row, text in file.malformed
-                if not (self._erased and self._is_erased(text))
             ]
+            good = [(row, text) for row, text in left if text is not None]
             gone[number] = len(file.malformed) - len(good)
             kept.append(replace(file, malformed=good))
         return kept, gone
 
-    def _is_erased(self, text: str) -> bool:
+    def _left_of(self, table: Table, file: RawFile, text: str) -> str | None:
+        """What may be kept of a malformed record: the text, without the erased; None: nothing."""
         record = next(csv.reader(io.StringIO(text, newline="")), [])
         fields = [field.strip() for field in record]
-        (found,) = self._connection.execute(
-            f"select count(*) from erased_{CUSTOMER} where list_contains($1::varchar[], value)",
-            [fields],
-        ).fetchone()
-        return bool(found) or any(map(self._erased.holds_as_written, fields))
+        ids = self._among(f"erased_{CUSTOMER}", fields)
+        ids |= set(self._erased.has(CUSTOMER, fields))
+        contacts = {field for field in fields if self._erased.holds_as_written(field, "")}
+        if not ids | contacts:
+            return text
+        place = file.columns.get(CUSTOMER, len(fields))
+        if table.name not in _CONSENT or ids.intersection(fields[place : place + 1]):
+            return None
+        if contacts and not self._among("raw.customers", fields, CUSTOMER) - ids:
+            return None
+        left = io.StringIO()
+        csv.writer(left, lineterminator="").writerow(
+            BLANK if field in ids | contacts else raw
+            for field, raw in zip(fields, record, strict=True)
+        )
+        return left.getvalue()
+
+    def _among(self, relation: str, values: list[str], column: str = "value") -> set[str]:
+        """Those of `values` that a column of ids holds."""
+        found = self._connection.execute(
+            f"select {column} from {relation} where list_contains($1::varchar[], {column})",
+            [values],
+        ).fetchall()
+        return {value for (value,) in found}
 
 
 def _without(table: Table, source: Source) -> Source:

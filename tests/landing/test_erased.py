@@ -142,6 +142,37 @@ def test_a_record_that_does_not_fit_is_not_kept_either(
     assert shop.rows("select customer_id from raw.rejects") == [("c9",)]
 
 
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (
+            "c1,c2,,opt_out,2026-06-30,x",
+            [("c2", '["erased", "c2", "", "opt_out", "2026-06-30", "x"]')],
+        ),
+        (
+            "e9,c2,212-555-0143,opt_out,2026-06-30,x",
+            [("c2", '["e9", "c2", "erased", "opt_out", "2026-06-30", "x"]')],
+        ),
+        (
+            "e9,,c2,ANN@example.com,opt_out,2026-06-30",
+            [("c2", '["e9", "", "c2", "erased", "opt_out", "2026-06-30"]')],
+        ),
+        ("e9,c1,,opt_out,2026-06-30,x", []),
+        ("e9,,212-555-0143,opt_out,2026-06-30,x", []),
+    ],
+)
+def test_a_stop_of_somebody_else_that_does_not_fit_is_kept(
+    shop: Brand,
+    adds_up: Callable[[LandingReport], None],
+    record: str,
+    kept: list[tuple[str, str]],
+) -> None:
+    with (shop.raw / "consent_events.csv").open("a") as file:
+        file.write(f"{record}\n")
+    adds_up(load(shop, (CUSTOMER, "c1"), (PHONE, PHONE_OF_C1), (EMAIL, EMAIL_OF_C1)))
+    assert shop.rows("select customer_id, row_data from raw.rejects") == kept
+
+
 def test_rows_with_a_fault_are_not_kept_either(shop: Brand) -> None:
     shop.put(
         "suppressions.csv",
