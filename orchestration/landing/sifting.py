@@ -25,6 +25,9 @@ BLANK = "erased"
 _CONSENT = {"consent_events", "sms_events", "suppressions", "support_tickets"}
 """Tables of which a lost record may be a stop: whoever it names is in doubt."""
 
+_REFERENCES = {"sms_events": ("message_id",)}
+"""Keys that a record of somebody else may name, and what it says still counts without."""
+
 
 class Sieve:
     """One landing's search for erased people; tables come in the order of `raw_tables`."""
@@ -58,7 +61,8 @@ class Sieve:
         gone.update(dict(counts))
         if len(table.key) == 1 and table.key[0] in self._shared:
             self._keep_keys(table.key[0], typed)
-        return TableInput(table, files, [_without(table, each) for each in given.sources]), gone
+        sources = [_without(table, each, set(self._keys)) for each in given.sources]
+        return TableInput(table, files, sources), gone
 
     def _begin(self, key: str) -> None:
         self._keys.append(key)
@@ -116,6 +120,13 @@ class Sieve:
         elif table.has("phone_e164"):
             theirs.append(f"typed.{CUSTOMER} is null and {has_phone}")
         parts = [f"{has_phone} as is_blank_phone"]
+        # Who reacted is who the row names: the text may have been to somebody else.
+        references = [key for key in _REFERENCES.get(table.name, ()) if key in self._keys]
+        for key in references:
+            theirs.remove(f"typed.{key} in (select value from erased_{key})")
+            is_theirs = f"coalesce(typed.{key} in (select value from erased_{key}), false)"
+            theirs.append(f"typed.{CUSTOMER} is null and {is_theirs}")
+            parts.append(f"{is_theirs} as is_blank_{key}")
         parts += [
             f"coalesce(typed.{name} in (select value from erased_other), false) as is_blank_{name}"
             for name in names
@@ -189,12 +200,14 @@ class Sieve:
         return {value for (value,) in found}
 
 
-def _without(table: Table, source: Source) -> Source:
+def _without(table: Table, source: Source, keys: set[str]) -> Source:
     """A source without the marked records, their marked parts blanked."""
     parts = [
         name
         for name in source.types
-        if (name == "phone" and table.has("phone_e164")) or name.endswith(f"_{CUSTOMER}")
+        if (name == "phone" and table.has("phone_e164"))
+        or name.endswith(f"_{CUSTOMER}")
+        or (name in keys and name in _REFERENCES.get(table.name, ()))
     ]
     blanks = ", ".join(
         f"case when marks.is_blank_{name} then {_blank(source.types[name])} "

@@ -187,6 +187,24 @@ def test_rows_with_a_fault_are_not_kept_either(shop: Brand) -> None:
     assert (customer, number) == ("c2", None) and "2125550143" not in record
 
 
+def test_a_stop_that_answers_a_text_to_the_erased_is_kept_of_whoever_said_it(
+    shop: Brand, adds_up: Callable[[LandingReport], None]
+) -> None:
+    shop.put(
+        "sms_events.csv",
+        "sms_event_id,message_id,customer_id,event_type,occurred_at\n"
+        "s1,m1,c2,opt_out,2026-02-01\ns2,m1,,opt_out,2026-02-01\n"
+        "s3,m1,c1,opt_out,2026-02-01\ns4,m2,c2,click,2026-02-01\n",
+    )
+    report = load(shop, (CUSTOMER, "c1"))
+    adds_up(report)
+    assert counts(report)["sms_events"] == (4, 2, 0, 0, 2)
+    assert shop.rows("select sms_event_id, message_id, customer_id from raw.sms_events") == [
+        ("s1", "erased", "c2"),
+        ("s4", "m2", "c2"),
+    ]
+
+
 def test_parquet_with_numbers_for_phones_is_sifted_too(shop: Brand) -> None:
     shop.put_parquet(
         "suppressions.parquet",
