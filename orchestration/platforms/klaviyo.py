@@ -257,17 +257,19 @@ class Klaviyo:
             return
         self._look_up([one.contact_id for one in members if not one.vendor_id])
         for batch in batches(members, _MEMBERS):
-            ids = {}
+            # Pairs, because strangers on a list have no contact id of ours to tell them apart.
+            pairs, nobody = [], []
             for one in batch:
                 known = self._known.get(one.contact_id)
                 profile_id = one.vendor_id or (known.profile_id if known else None)
                 if profile_id:
-                    ids[one.contact_id] = profile_id
-            nobody = [one.contact_id for one in batch if one.contact_id not in ids]
+                    pairs.append((one.contact_id, profile_id))
+                else:
+                    nobody.append(one.contact_id)
             if nobody:
                 yield [Ack(one, "accepted") for one in nobody]
-            if ids:
-                yield list(self._change("DELETE", list_name, list_id, list(ids.items())))
+            if pairs:
+                yield list(self._change("DELETE", list_name, list_id, pairs))
 
     def standing(self, list_name: str, at_most: int) -> set[str] | None:
         """Profile ids of the list's members."""

@@ -213,6 +213,15 @@ def test_a_member_whose_profile_was_merged_there_is_found_again(
     assert account.on("VIP - vip") == ids(1)
 
 
+def test_all_strangers_on_a_list_are_taken_off(settings: Settings, account: Account) -> None:
+    night(settings, members(3), holdout=[])
+    push(settings)
+    (list_id,) = account.lists
+    account.members[list_id] |= {account.add(email=f"s{number}@b.co").id for number in range(3)}
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
 def test_jobs_that_are_slow_or_cancelled(
     settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
