@@ -147,6 +147,7 @@ class Klaviyo:
 
     def stops_since(self, newest: datetime | None) -> Stops:
         """The unsubscribe events, with a day's overlap: events may arrive late."""
+        now = datetime.now(UTC)
         said, last = [], newest or datetime.fromtimestamp(0, UTC)
         for metric_id in self._unsubscribe_metrics():
             wanted = f'equals(metric_id,"{metric_id}")'
@@ -167,15 +168,17 @@ class Klaviyo:
             for page in pages:
                 ids = {
                     each["id"]: each["attributes"].get("external_id")
-                    for each in page.get("included", ())
+                    for each in page.get("included") or ()
                     if each["type"] == "profile"
                 }
                 for event in page["data"]:
-                    when = datetime.fromisoformat(event["attributes"]["datetime"])
+                    told = (event.get("attributes") or {}).get("datetime")
+                    when = datetime.fromisoformat(told) if told else now
                     when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-                    last = max(last, when)
-                    profile_id = event["relationships"]["profile"]["data"]["id"]
-                    contact_id = ids.get(profile_id)
+                    if told:
+                        last = max(last, when)
+                    whose = (event.get("relationships") or {}).get("profile") or {}
+                    contact_id = ids.get((whose.get("data") or {}).get("id"))
                     if contact_id:
                         said.append(StopSaid(contact_id, when, "unsubscribe event"))
         return Stops(said, last)

@@ -282,6 +282,28 @@ def test_a_stop_told_by_an_event_takes_its_contact_off_the_list(
     assert account.on("VIP - vip") == ids(4)
 
 
+def test_an_event_that_lacks_its_profile_or_its_time_stops_no_reading(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add(external_id="k-c1")
+    account.add(external_id="k-c2")
+    for one in ("k-c1", "k-c2", "k-c2"):
+        account.stop(one)
+    serve_events = Account._events
+
+    def poor(self: Account, query):
+        status, page, headers = serve_events(self, query)
+        first, second, third = page["data"]
+        first["attributes"]["datetime"] = None
+        del second["relationships"]
+        third["relationships"]["profile"]["data"] = None
+        return status, page, headers
+
+    monkeypatch.setattr(Account, "_events", poor)
+    stops = open_platform("klaviyo", settings, {}).stops_since(None)
+    assert [stop.contact_id for stop in stops.said] == ["k-c1"]
+
+
 def test_opt_outs_that_do_not_come_hold_everything_back(
     settings: Settings, account: Account
 ) -> None:
