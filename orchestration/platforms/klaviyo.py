@@ -56,6 +56,7 @@ _JOB_PATIENCE = 1200.0
 _JOB_PAUSE = (0.5, 10.0)
 _OVERLAP = timedelta(days=1)
 _UNSUBSCRIBED_METRICS = ("Unsubscribed from SMS Marketing", "Unsubscribed from SMS")
+_METRIC_SEEN = "unsubscribe metric"
 _MAY_BE_TEXTED = (None, "", "SUBSCRIBED", "NEVER_SUBSCRIBED")
 
 
@@ -124,7 +125,7 @@ class Klaviyo:
                 continue
             left = answer.headers.get("RateLimit-Remaining")
             yield Finding(what, True, f"{left} calls left this minute" if left else "granted")
-        for name in sorted(self._memory):
+        for name in sorted(set(self._memory) - {_METRIC_SEEN}):
             list_name = name.removeprefix("list ")
             there = not self.gone([list_name])
             yield Finding(title(list_name), there, "is there" if there else "was deleted there")
@@ -148,8 +149,16 @@ class Klaviyo:
     def stops_since(self, newest: datetime | None) -> Stops:
         """The unsubscribe events, with a day's overlap: events may arrive late."""
         now = datetime.now(UTC)
-        said, last = [], newest or datetime.fromtimestamp(0, UTC)
-        for metric_id in self._unsubscribe_metrics():
+        never = datetime.fromtimestamp(0, UTC)
+        said, last = [], newest or never
+        metrics = self._unsubscribe_metrics()
+        if metrics:
+            self._memory[_METRIC_SEEN] = metrics[0]
+        elif _METRIC_SEEN in self._memory or last > never:
+            raise PlatformError(
+                "klaviyo has no metric of unsubscribing from SMS any more: was it renamed there?"
+            )
+        for metric_id in metrics:
             wanted = f'equals(metric_id,"{metric_id}")'
             if newest:
                 wanted += f",greater-or-equal(datetime,{_moment(newest - _OVERLAP)})"
@@ -181,7 +190,8 @@ class Klaviyo:
                     contact_id = ids.get((whose.get("data") or {}).get("id"))
                     if contact_id:
                         said.append(StopSaid(contact_id, when, "unsubscribe event"))
-        return Stops(said, last)
+        # An event of the future would hide those that come before it.
+        return Stops(said, min(last, now))
 
     def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
         """Those whose profile says UNSUBSCRIBED, or a word that nobody has documented."""

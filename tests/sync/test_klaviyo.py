@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -302,6 +302,29 @@ def test_an_event_that_lacks_its_profile_or_its_time_stops_no_reading(
     monkeypatch.setattr(Account, "_events", poor)
     stops = open_platform("klaviyo", settings, {}).stops_since(None)
     assert [stop.contact_id for stop in stops.said] == ["k-c1"]
+
+
+def test_a_metric_that_is_gone_is_no_fresh_reading(settings: Settings, account: Account) -> None:
+    account.metrics = {}
+    memory: dict[str, str] = {}
+    platform = open_platform("klaviyo", settings, memory)
+    never = platform.stops_since(None).newest
+    assert platform.stops_since(never).said == [], "nobody ever unsubscribed"
+    with pytest.raises(PlatformError, match="was it renamed there"):
+        platform.stops_since(never + timedelta(days=1))
+    account.metrics = {"M2": "Unsubscribed from SMS Marketing"}
+    platform.stops_since(None)
+    account.metrics = {"M2": "Left SMS"}
+    with pytest.raises(PlatformError, match="was it renamed there"):
+        open_platform("klaviyo", settings, memory).stops_since(None)
+
+
+def test_an_event_of_the_future_hides_no_later_one(settings: Settings, account: Account) -> None:
+    account.add(external_id="k-c1")
+    account.faults.clock = timedelta(days=400)
+    account.stop("k-c1")
+    stops = open_platform("klaviyo", settings, {}).stops_since(None)
+    assert stops.newest <= datetime.now(UTC)
 
 
 def test_opt_outs_that_do_not_come_hold_everything_back(
