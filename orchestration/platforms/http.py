@@ -207,15 +207,20 @@ class Api:
         return Missing(code) if status == 404 else Rejected(status, code)
 
     def _wait_as_told(self, response: httpx.Response, attempt: int) -> None:
+        """Raises `Busy` when told to wait longer than there is patience for."""
         told = response.headers.get("Retry-After", "")
         try:
             seconds = float(told)
         except ValueError:
-            when = email.utils.parsedate_to_datetime(told) if told else None
-            seconds = when.timestamp() - time.time() if when else -1.0
-        if not 0 <= seconds <= _LONGEST_RETRY_AFTER:
+            try:
+                seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+            except (ValueError, TypeError):
+                seconds = -1.0
+        if seconds > _LONGEST_RETRY_AFTER:
+            raise Busy(str(response.status_code))
+        if not seconds >= 0:
             self._pause(attempt)
-        else:
+        elif attempt < _ATTEMPTS:
             self.sleep(seconds + random.uniform(0, _JITTER))  # noqa: S311
 
     def _pause(self, attempt: int) -> None:

@@ -101,10 +101,26 @@ def test_a_date_is_an_answer_too_and_nonsense_is_none(monkeypatch: pytest.Monkey
     made, clock, _ = api(monkeypatch, [busy(soon), GOOD])
     made.call("x", "GET", "/a")
     assert 25 <= sum(clock.slept) <= 31
-    for nonsense in (None, "-5", "86400"):
+    for nonsense in (None, "-5", "nan", "soon", "Wed, 99 Foo 2026"):
         made, clock, _ = api(monkeypatch, [busy(nonsense), GOOD])
         made.call("x", "GET", "/a")
         assert sum(clock.slept) <= transport._LONGEST_PAUSE
+
+
+def test_who_is_told_to_wait_for_long_does_not_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
+    for told in ("86400", "inf", later):
+        made, clock, seen = api(monkeypatch, [busy(told), GOOD])
+        with pytest.raises(Busy, match="429"):
+            made.call("x", "GET", "/a")
+        assert (len(seen), clock.slept) == (1, [])
+
+
+def test_after_the_last_try_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, clock, seen = api(monkeypatch, [busy("7")] * transport._ATTEMPTS)
+    with pytest.raises(Busy):
+        made.call("x", "GET", "/a")
+    assert len(clock.slept) == len(seen) - 1
 
 
 def test_it_gives_up_and_its_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
