@@ -184,9 +184,12 @@ class Attentive:
         if newest and started - newest < _FRESH:
             return None
         phones = audience_phones(self._settings)
+        told = self._ask(phones)
+        if told and all(may is None for may in told.values()):
+            raise PlatformError("attentive says of nobody whether they may be texted")
         said = [
             StopSaid(contact_id, started, "subscription")
-            for contact_id, may in self._ask(phones).items()
+            for contact_id, may in told.items()
             if may is False
         ]
         return Stops(said, started)
@@ -295,7 +298,7 @@ class Attentive:
         verdicts = [
             (each.get("eligibility") or {}).get("isEligible")
             for each in told
-            if each.get("subscription") == {"type": "MARKETING", "channel": "TEXT"}
+            if _is_marketing_text(each.get("subscription") or {})
         ]
         return all(verdict is True for verdict in verdicts) if verdicts else None
 
@@ -541,6 +544,10 @@ def _now() -> datetime:
 def _key(list_name: str) -> str:
     """The id of a list there, given by us."""
     return f"vip-sms-{list_name}"
+
+
+def _is_marketing_text(subscription: dict[str, Any]) -> bool:
+    return (subscription.get("type"), subscription.get("channel")) == ("MARKETING", "TEXT")
 
 
 def _when_over(request: _Request) -> tuple[bool, str]:

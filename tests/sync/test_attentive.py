@@ -331,6 +331,36 @@ def test_an_answer_without_eligibilities_is_not_taken_for_consent(
     assert writes(account) == []
 
 
+def test_a_subscription_is_known_by_its_type_and_channel(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add(phone="+12025550002", consent="UNSUBSCRIBED")
+    subscriptions = Account._subscriptions
+
+    def richer(self: Account, phone):
+        status, told, headers = subscriptions(self, phone)
+        for each in told["subscriptionEligibilities"]:
+            each["subscription"]["id"] = "7"
+        return status, told, headers
+
+    monkeypatch.setattr(Account, "_subscriptions", richer)
+    platform = open_platform("attentive", settings, {})
+    asked = {"k-c1": "+12025550001", "k-c2": "+12025550002"}
+    assert platform._ask(asked) == {"k-c1": True, "k-c2": False}
+
+
+def test_a_sweep_without_any_verdict_is_no_reading(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.knows_everybody = False
+    platform = open_platform("attentive", settings, {})
+    monkeypatch.setattr(attentive, "audience_phones", lambda _: {"k-c1": "+12025550001"})
+    with pytest.raises(PlatformError, match="of nobody whether"):
+        platform.stops_since(None)
+    monkeypatch.setattr(attentive, "audience_phones", lambda _: {})
+    assert platform.stops_since(None).said == []
+
+
 def test_a_segment_archived_there_is_made_anew(settings: Settings, account: Account) -> None:
     night(settings, members(3))
     push(settings)
