@@ -358,10 +358,7 @@ class Klaviyo:
         while jobs and self._api.clock() < until:
             waiting = []
             for job_id, contact_ids in jobs:
-                try:
-                    acks = self._outcome(job_id, contact_ids)
-                except Busy:
-                    acks = None
+                acks = self._outcome(job_id, contact_ids)
                 if acks is None:
                     waiting.append((job_id, contact_ids))
                 else:
@@ -387,11 +384,15 @@ class Klaviyo:
             params = {"page[size]": str(_PAGE)}
             errors = [
                 each["attributes"]
-                for page in self._pages("job", f"{path}/import-errors", params)
+                for page in self._pages("job", f"{path}/import-errors", params, is_vital=False)
                 for each in page["data"]
             ]
+        except Busy:
+            return None
         except Missing:
             return [Ack(one, "retry", code="job_gone") for one in contact_ids]
+        except Rejected as error:
+            return [Ack(one, "retry", code=error.code) for one in contact_ids]
         failed: dict[str, str] = {}
         ours, strangers = frozenset(contact_ids), 0
         for error in errors:
@@ -515,10 +516,15 @@ class Klaviyo:
                 f"klaviyo refuses to be read ({error}): the ledger is as it was"
             ) from None
 
-    def _pages(self, kind: str, path: str, params: dict[str, str]) -> Iterator[Any]:
-        """Every page of a reading, to the last."""
+    def _pages(
+        self, kind: str, path: str, params: dict[str, str], *, is_vital: bool = True
+    ) -> Iterator[Any]:
+        """Every page of a reading, to the last; `is_vital`: without which nothing goes on."""
         while True:
-            page = self._reading(kind, path, params)
+            if is_vital:
+                page = self._reading(kind, path, params)
+            else:
+                page = self._api.call(kind, "GET", path, params=params).body
             yield page
             following = (page.get("links") or {}).get("next")
             if not following:

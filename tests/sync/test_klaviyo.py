@@ -17,7 +17,7 @@ from worlds import KLAVIYO, MANY, NIGHT, assert_clean, ids, ledger_rows, night, 
 
 from orchestration import sync
 from orchestration.ledger import open_ledger
-from orchestration.platforms import PlatformError, Profile, klaviyo, open_platform
+from orchestration.platforms import PlatformError, Profile, http, klaviyo, open_platform
 from orchestration.settings import Settings
 
 
@@ -246,6 +246,26 @@ def test_jobs_that_are_slow_or_cancelled(
     account.faults.slow_jobs = 0
     push(settings, NIGHT)
     assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [(http.Busy("503"), []), (http.Rejected(400, "invalid"), [("k-c1", "retry", "invalid")])],
+)
+@pytest.mark.parametrize("where", ["J1", "import-errors"])
+def test_a_job_that_cannot_be_asked_for_ends_no_push(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, where, fate, said
+) -> None:
+    platform = open_platform("klaviyo", settings, {})
+
+    def fail(kind: str, method: str, path: str, **_: object) -> http.Answer:
+        if path.endswith(where):
+            raise fate
+        return http.Answer({"data": {"attributes": {"status": "complete"}}}, {})
+
+    monkeypatch.setattr(platform._api, "call", fail)
+    acks = [ack for some in platform.poll("J1", ["k-c1"]) for ack in some]
+    assert [(ack.contact_id, ack.state, ack.code) for ack in acks] == said
 
 
 def test_who_said_stop_there_is_not_added_whoever_they_were_known_as(
