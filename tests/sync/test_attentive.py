@@ -316,7 +316,7 @@ def test_opt_outs_that_cannot_be_read_hold_everything_back(
 ) -> None:
     night(settings, members(4))
     account.faults.no_scope = {"read subscriptions"}
-    with pytest.raises(PlatformError, match="the key may not GET v1/subscriptions"):
+    with pytest.raises(sync.RefusedError, match="the key may not GET v1/subscriptions"):
         push(settings)
     assert writes(account) == []
 
@@ -326,7 +326,7 @@ def test_an_answer_without_eligibilities_is_not_taken_for_consent(
 ) -> None:
     monkeypatch.setattr(Account, "_subscriptions", lambda self, phone: (200, {"ok": True}, {}))
     night(settings, members(2))
-    with pytest.raises(PlatformError, match="does not tell who has opted out"):
+    with pytest.raises(sync.RefusedError, match="does not tell who has opted out"):
         push(settings)
     assert writes(account) == []
 
