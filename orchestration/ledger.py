@@ -134,11 +134,9 @@ _MIGRATIONS = (
     """,
     """
     -- One row per audience, contact and night that decided on a message: cool-downs and caps of
-    -- later nights count it before any platform reports it. The key comes first: where it does
-    -- not, integrity_check of SQLite 3.40 sees nulls that are not there.
+    -- later nights count it before any platform reports it.
     create table messages (
         is_sample integer not null,
-        as_of_date text not null,
         audience_id text not null,
         contact_id text not null,
         customer_id text not null,
@@ -146,6 +144,7 @@ _MIGRATIONS = (
         message_class text not null,
         send_at text not null,
         ends_at text,
+        as_of_date text not null,
         primary key (is_sample, as_of_date, audience_id, contact_id)
     ) strict, without rowid;
     """,
@@ -179,6 +178,32 @@ _MIGRATIONS = (
         contacts integer not null,
         primary key (is_sample, experiment_id, arm)
     ) strict, without rowid;
+    """,
+    """
+    -- The key comes first: where it does not, integrity_check of SQLite 3.40 sees nulls that are
+    -- not there.
+    alter table messages rename to old_messages;
+
+    create table messages (
+        is_sample integer not null,
+        as_of_date text not null,
+        audience_id text not null,
+        contact_id text not null,
+        customer_id text not null,
+        subject_id text not null,
+        message_class text not null,
+        send_at text not null,
+        ends_at text,
+        primary key (is_sample, as_of_date, audience_id, contact_id)
+    ) strict, without rowid;
+
+    insert into messages
+    select
+        is_sample, as_of_date, audience_id, contact_id, customer_id, subject_id, message_class,
+        send_at, ends_at
+    from old_messages;
+
+    drop table old_messages;
     """,
 )
 
@@ -619,7 +644,8 @@ class Ledger:
         before = self._connection.total_changes
         with self._connection:
             self._connection.executemany(
-                "insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+                f"insert into messages (is_sample, {', '.join(_MESSAGE_LOG.names)}) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
                 ((is_sample, *row) for row in rows),
             )
         return self._connection.total_changes - before

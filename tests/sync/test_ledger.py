@@ -73,6 +73,30 @@ def test_a_ledger_of_schema_1_goes_on(settings: Settings, vendor: Vendor) -> Non
         assert opened.holdout_log(AS_OF, is_sample=True).num_rows == 1
 
 
+def test_messages_of_schema_3_are_carried_over(settings: Settings) -> None:
+    """Their table had its columns in another order, at which SQLite's check stumbles."""
+    said = ("vip", "k-c1", "c1", "gold", "promotional", "2026-06-30 13:00:00", None)
+    settings.home.mkdir()
+    with sqlite3.connect(settings.paths.ledger) as connection:
+        for step in ledger._MIGRATIONS[:3]:
+            connection.executescript(step)
+        connection.execute(
+            "insert into messages values (0, ?, ?, ?, ?, ?, ?, ?, '2026-06-30')", said
+        )
+        connection.execute("pragma user_version = 3")
+    settings.paths.ledger.chmod(0o600)
+    night = AS_OF.isoformat()
+    with open_ledger(settings) as opened:
+        assert opened.log_messages([(night, *said)], is_sample=False) == 1
+        later = opened.message_log(AS_OF + timedelta(days=1), is_sample=False)
+    assert [tuple(row.values()) for row in later.to_pylist()] == [
+        ("2026-06-30", *said),
+        (night, *said),
+    ]
+    with sqlite3.connect(settings.paths.ledger) as connection:
+        assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
 def test_planning_on_an_older_ledger_says_how_to_bring_it_up_to_date(
     settings: Settings, vendor: Vendor
 ) -> None:
