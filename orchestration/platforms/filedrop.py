@@ -13,13 +13,12 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,8 @@ from orchestration.codes import attach_codes
 from orchestration.files import private_folder, write_private
 from orchestration.keys import code_key
 from orchestration.ledger import open_ledger
-from orchestration.platforms import Ack, Finding, Member, PlatformError, Profile, StopSaid
+from orchestration.platforms import Ack, Finding, Member, PlatformError, Profile
+from orchestration.platforms.folder import Silent, find_writable
 from orchestration.platforms.names import PHONE, property_name, title
 from orchestration.platforms.phones import phones_of
 from orchestration.settings import Settings
@@ -71,7 +71,7 @@ PRESETS = {
 }
 
 
-class FileDrop:
+class FileDrop(Silent):
     """Files in place of calls; a row is accepted when the manifest that names its file is there."""
 
     name = "files"
@@ -119,10 +119,7 @@ class FileDrop:
     def check(self) -> Iterator[Finding]:
         """Whether the address can be reached; for a folder of this machine, whether written to."""
         if isinstance(self._files, LocalFileSystem):
-            root = Path(self._root)
-            folder = next(path for path in (root, *root.parents) if path.exists())
-            told = f"{folder} {'can' if os.access(folder, os.W_OK) else 'cannot'} be written to"
-            yield Finding("folder", os.access(folder, os.W_OK), told)
+            yield find_writable(Path(self._root))
             return
         try:
             there = self._files.exists(self._root)
@@ -131,29 +128,6 @@ class FileDrop:
             return
         told = "is there" if there else "nothing there yet: the first push makes it"
         yield Finding("address", True, f"{self._scheme}: {told}")
-
-    def gone(self, list_names: Sequence[str]) -> set[str]:
-        """What was written stays written."""
-        return set()
-
-    def stops_since(self, newest: datetime | None) -> None:
-        """A folder does not answer."""
-        return None
-
-    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
-        """A folder does not answer."""
-        return []
-
-    def wait_for_strays(self) -> None:
-        """A manifest names a file or it does not."""
-
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
-        """There are no jobs."""
-        yield from ()
-
-    def standing(self, list_name: str, at_most: int) -> None:
-        """Who loaded what is not told."""
-        return None
 
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
         """One row per profile: ids and merge fields.

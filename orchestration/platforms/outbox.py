@@ -9,16 +9,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from datetime import date, datetime
+from datetime import date
 
 from orchestration.files import private_folder, remove, write_private
-from orchestration.platforms import Ack, Finding, Member, Profile, StopSaid
+from orchestration.platforms import Ack, Finding, Member, Profile
+from orchestration.platforms.folder import Silent, find_writable
 from orchestration.settings import Settings
 
 
-class Outbox:
+class Outbox(Silent):
     """Files instead of messages; every row is accepted as soon as its file is on disk."""
 
     name = "outbox"
@@ -38,32 +38,7 @@ class Outbox:
 
     def check(self) -> Iterator[Finding]:
         """Whether the folder can be written to."""
-        folder = next(path for path in (self._root, *self._root.parents) if path.exists())
-        told = f"{folder} {'can' if os.access(folder, os.W_OK) else 'cannot'} be written to"
-        yield Finding("folder", os.access(folder, os.W_OK), told)
-
-    def gone(self, list_names: Sequence[str]) -> set[str]:
-        """What was written stays written."""
-        return set()
-
-    def stops_since(self, newest: datetime | None) -> None:
-        """Nobody answers an outbox."""
-        return None
-
-    def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
-        """Nobody answers an outbox."""
-        return []
-
-    def wait_for_strays(self) -> None:
-        """A file is written or it is not."""
-
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
-        """There are no jobs."""
-        yield from ()
-
-    def standing(self, list_name: str, at_most: int) -> None:
-        """An outbox does not tell."""
-        return None
+        yield find_writable(self._root)
 
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
         """One row per profile: ids, phone, email and the properties as JSON."""

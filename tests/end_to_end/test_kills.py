@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sqlite3
@@ -15,8 +16,7 @@ from vip_process import content, csv_rows, exported, marts, query, start
 pytestmark = pytest.mark.slow
 
 ANYWHERE = amount(usual=1, long=14)
-GATE_PASSED = "✓ Checking the audience"
-HANDS = (GATE_PASSED, "✓ Publishing the marts", "✓ Writing the files")
+HANDS = ("✓ Logging the holdout draws", "✓ Publishing the marts", "✓ Writing the files")
 CHANGING_HANDS = HANDS * amount(usual=1, long=2)
 
 
@@ -50,36 +50,56 @@ def visible(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(night, tmp_path_factory: pytest.TempPathFactory):
-    """The changed brand's first night in a home of its own, and the seconds it took: all, tail."""
+    """The changed brand's first night in a home of its own, and each step's share of its time.
+
+    The share: the line on stderr that a step comes after ("" for the first), and its seconds.
+    """
     folder = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
     run = start(folder, "nightly", raw_dir=night.changed_raw, home=folder / "var")
-    while run.is_alive and GATE_PASSED not in run.err:
-        time.sleep(0.05)
-    tail = time.monotonic()
+    said = {"": time.monotonic()}
+    while run.is_alive:
+        said |= {line: time.monotonic() for line in steps(run.err) if line not in said}
+        time.sleep(0.02)
     ended = run.wait()
     assert ended.code == 0, ended.err
-    return folder / "var", time.monotonic() - began, time.monotonic() - tail
+    begun = [*said.values(), time.monotonic()]
+    lengths = [after - before for before, after in itertools.pairwise(begun)]
+    return folder / "var", dict(zip(said, lengths, strict=True))
+
+
+def steps(err: str) -> list[str]:
+    """The steps that have ended, each without its seconds."""
+    return [line.rsplit(maxsplit=2)[0] for line in err.splitlines() if line.startswith("✓")]
+
+
+def within(lengths: dict[str, float], share: float) -> tuple[str, float]:
+    """The step, and the seconds into its first half, that a share of the run's time falls on."""
+    at = share * sum(lengths.values())
+    for step, length in lengths.items():
+        if at < length:
+            return step, at / 2
+        at -= length
+    raise AssertionError(share)
 
 
 def test_killed_at_any_moment(night, home: Path, undisturbed, tmp_path: Path) -> None:
-    other, seconds, tail = undisturbed
+    other, lengths = undisturbed
     chance = random.Random(20)
     raws = {night.raw: state(night.home, night.day), night.changed_raw: state(other, night.day)}
     assert len({json.dumps(each[1], default=str) for each in raws.values()}) == 2
     assert len({each[2]["vip_audience.csv"] for each in raws.values()}) == 2
     by_fingerprint = {each[0]: each for each in raws.values()}
 
-    # Evenly over the run, and some where files change hands, a matter of a second; in any order.
-    moments = [("", (n + chance.random()) / ANYWHERE * seconds) for n in range(ANYWHERE)]
-    moments += [(step, chance.random() * tail / 3) for step in CHANGING_HANDS]
+    # Evenly over the run, and some where files change hands; in any order.
+    moments = [within(lengths, (n + chance.random()) / ANYWHERE) for n in range(ANYWHERE)]
+    moments += [(step, chance.random() * lengths[step] / 2) for step in CHANGING_HANDS]
     chance.shuffle(moments)
     alive, turned = 0, 0
     for number, (after, wait) in enumerate(moments):
         published = query(home, "select raw_fingerprint from marts.run_context")[0][0]
         (raw,) = [folder for folder, each in raws.items() if each[0] != published]
         run = start(tmp_path / "run", "nightly", raw_dir=raw, home=home)
-        while run.is_alive and after not in run.err:
+        while run.is_alive and after not in ("", *steps(run.err)):
             time.sleep(0.02)
         time.sleep(wait)
         alive += run.is_alive
