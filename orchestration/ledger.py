@@ -372,15 +372,6 @@ class Ledger:
         )
         return [job_id for (job_id,) in found]
 
-    def has_lost_answers(self, destination: str) -> bool:
-        """Whether anything was sent that was never answered, not even by a job."""
-        (found,) = self._connection.execute(
-            "select exists (select 1 from sync_rows "
-            "where destination = ? and state = 'processing' and job_id is null)",
-            (destination,),
-        ).fetchone()
-        return bool(found)
-
     def due(self, destination: str, now: datetime) -> int:
         """Rows that wait for another try whose time has come, and rows of open jobs."""
         (found,) = self._connection.execute(

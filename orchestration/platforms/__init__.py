@@ -67,7 +67,7 @@ class Ack:
 
     accepted: it holds now. pending: a job took it, ask again by `job_id`. rejected: this row is
     wrong and will not pass unchanged. retry: not this time (busy, not reachable).
-    `error` carries no personal data.
+    `error`: what is wrong with more than this row, in one line; it carries no personal data.
     """
 
     contact_id: str
@@ -116,9 +116,6 @@ class SmsPlatform(Protocol):
 
     def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
         """Those of `contact_ids` whom the platform knows to have said stop. Its word is final."""
-
-    def wait_for_strays(self) -> None:
-        """Return when nothing that a push killed half-way may have started is still at work."""
 
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
         """Answers of a job left open by an earlier push, for all of its contacts."""

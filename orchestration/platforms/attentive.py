@@ -13,14 +13,12 @@ after that. Nobody is put on one list before their removal from another is confi
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +26,6 @@ import orjson
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from orchestration.keys import ledger_key
 from orchestration.platforms import (
     Ack,
     Finding,
@@ -38,8 +35,10 @@ from orchestration.platforms import (
     Stops,
     StopSaid,
 )
-from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected
+from orchestration.platforms.halving import Halving
+from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected, require_key
 from orchestration.platforms.names import EMAIL, PHONE, batches, property_name, title
+from orchestration.platforms.notes import Notes
 from orchestration.platforms.phones import audience_phones, phones_of
 from orchestration.settings import PROJECT_DIR, Settings
 
@@ -58,6 +57,8 @@ _LATEST = timedelta(hours=18)
 # A sweep asks for each person: one that is younger than this is not made again.
 _FRESH = timedelta(hours=6)
 _PROFILE = "profile"
+_UNTIL = "until="
+_ENDED_BADLY = ("FAILED", "CANCELLED", "CANCELED", "ERROR")
 _DATES = ("_on", "_at", "_since", "_date")
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,59}|[0-9]{3}")
 _SAID_WELL = ("success", "succeeded", "accepted", "completed", "ok")
@@ -83,28 +84,29 @@ class _Request:
     """What was asked about some contacts, as the ledger keeps it in place of the vendor's job id.
 
     `what`: add, remove, or know (a profile; followed by a digest where it holds no personal data).
-    `after`: the answer is worth nothing, because `mark` was at work when it was sent. `mark`: the
-    vendor's job, or for a request that was never answered `until=` the moment when it is over.
+    `marks`: the vendor's jobs, or for a request that was never answered `until=` the moment when it
+    is over. `after`: others than this one are among them, so that its answer is worth nothing.
     """
 
     what: str
     place: str
-    mark: str
+    marks: tuple[str, ...]
     after: bool = False
 
     def __str__(self) -> str:
-        return f"{self.what} {self.place} {'after:' if self.after else ''}{self.mark}"
+        return f"{self.what} {self.place} {'after:' if self.after else ''}{','.join(self.marks)}"
 
     @staticmethod
     def read(text: str) -> _Request:
         what, rest = text.split(" ", 1)
-        place, mark = rest.rsplit(" ", 1)
-        return _Request(what, place, mark.removeprefix("after:"), mark.startswith("after:"))
+        place, marks = rest.rsplit(" ", 1)
+        told = marks.removeprefix("after:")
+        return _Request(what, place, tuple(told.split(",")), told != marks)
 
     @property
-    def until(self) -> datetime | None:
-        told = self.mark.removeprefix("until=")
-        return datetime.fromisoformat(told) if told != self.mark else None
+    def is_unheard(self) -> bool:
+        """Whether one of them can only be waited for."""
+        return any(mark.startswith(_UNTIL) for mark in self.marks)
 
 
 _Row = tuple[str, dict[str, Any]]
@@ -118,15 +120,20 @@ class Attentive:
     def __init__(self, settings: Settings, memory: MutableMapping[str, str]) -> None:
         """Raises `PlatformError` where there is no key."""
         account = AttentiveSettings()
-        if not account.api_key or not account.api_key.get_secret_value().strip():
-            raise PlatformError("attentive needs the token of an app: set ATTENTIVE_API_KEY")
+        key = require_key(
+            account.api_key, "attentive needs the token of an app: set ATTENTIVE_API_KEY"
+        )
         self._settings = settings
         self._memory = memory
+        self._notes = Notes(settings, memory)
+        self._halving: defaultdict[str, Halving] = defaultdict(
+            lambda: Halving(self.name, "rows of one kind")
+        )
         self._api = Api(
             self.name,
             account.api_base,
             {
-                "Authorization": f"Bearer {account.api_key.get_secret_value().strip()}",
+                "Authorization": f"Bearer {key}",
                 "Accept": "application/json",
                 "Content-Type": "application/json",
             },
@@ -136,13 +143,8 @@ class Attentive:
         self._results = Api("the results of attentive", "", {}, {"result": _ALL})
         self._segments: set[str] = set()
         self._leaving: defaultdict[str, set[str]] = defaultdict(set)
+        # By hash and place, from notes.
         self._at_work: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
-        # Notes hold keyed hashes: whoever is forgotten must stand in no text of the ledger.
-        self._unheard: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
-        for note in self._notes().values():
-            request = _Request.read(note["request"])
-            for hashed in note["contacts"]:
-                self._unheard[hashed, request.place].append(request)
 
     def check(self) -> Iterator[Finding]:
         """Key, rights to read, and segments. Rights to write show at the first push only."""
@@ -151,20 +153,11 @@ class Attentive:
             ("segments:read", "segments", "/v2/segments", {"limit": "1"}),
             ("subscriptions:read", "subscriptions", "/v1/subscriptions", {}),
         )
-        for what, kind, path, params in reads:
-            try:
-                answer = self._api.call(kind, "GET", path, params=params)
-            except (PlatformError, Busy, Rejected, Missing) as error:
-                # Nobody is named there, which is refused; who may not read is told so before.
-                is_good = kind == "subscriptions" and isinstance(error, Rejected)
-                told = "no answer" if isinstance(error, Busy) else str(error)
-                yield Finding(what, is_good, "granted" if is_good else told)
-                if what == "key":
-                    return
-                continue
-            left = answer.headers.get("x-ratelimit-remaining")
-            yield Finding(what, True, f"{left} calls left" if left else "granted")
-        for name in sorted(self._memory):
+        # Nobody is named there, which is refused; who may not read is told so before.
+        is_known = yield from self._api.granted(
+            reads, ("x-ratelimit-remaining", "calls left"), refuses="subscriptions:read"
+        )
+        for name in sorted(self._memory) if is_known else ():
             if name.startswith("list "):
                 list_name = name.removeprefix("list ")
                 there = self._is_there(list_name)
@@ -211,20 +204,30 @@ class Attentive:
         """Nobody can be asked: who is in what may be at work was noted before it was sent."""
 
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
-        """Begin to wait; forget what was sent so long ago that it is over."""
+        """Begin to wait; learn what is at work, and forget what is over."""
         self._until = self._api.clock() + _JOB_PATIENCE
-        for name in set(self._memory) - set(self._notes()):
-            if name.startswith("sent "):
-                del self._memory[name]
+        self._at_work.clear()
+        for name, note in list(self._notes.all()):
+            request = _Request.read(note["request"])
+            marks = tuple(mark for mark in request.marks if not self._is_over(mark))
+            if not marks:
+                self._notes.drop(name)
+            for hashed in note["contacts"] if marks else ():
+                self._at_work[hashed, request.place].append(replace(request, marks=marks))
 
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
-        """What became of a request of an earlier push; nothing while it is at work."""
+        """What became of a request of an earlier push; nothing while it is at work.
+
+        That is noted, because the ledger forgets a request when the next one is on its way.
+        """
         request = _Request.read(job_id)
         acks = self._outcome(request, sorted(contact_ids))
         if acks is None:
-            for contact_id in contact_ids:
-                self._at_work[contact_id, request.place].append(request)
+            content = self._content(request, contact_ids)
+            content["contacts"] += self._notes.get(job_id).get("contacts", ())
+            self._notes.put(job_id, content)
         else:
+            self._notes.drop(job_id)
             yield acks
 
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
@@ -289,7 +292,7 @@ class Attentive:
 
     def _may_be_texted(self, phone: str) -> bool | None:
         try:
-            answer = self._reading("subscriptions", "/v1/subscriptions", {"phone": phone})
+            answer = self._api.read("subscriptions", "/v1/subscriptions", {"phone": phone})
         except Missing:
             return None
         told = answer.get("subscriptionEligibilities")
@@ -304,7 +307,7 @@ class Attentive:
 
     def _is_there(self, list_name: str) -> bool:
         try:
-            self._reading(
+            self._api.read(
                 "segments", f"/v2/segments/external/{quote(_key(list_name), safe='')}", {}
             )
         except Missing:
@@ -346,91 +349,97 @@ class Attentive:
         A row that was asked for before in the same words is not sent again; one against which an
         opposite request may be at work is sent, and is to be sent again after it.
         """
-        asked: defaultdict[_Request | None, list[_Row]] = defaultdict(list)
+        asked: defaultdict[tuple[str, ...], list[_Row]] = defaultdict(list)
         waiting = []
         for row in rows:
-            known = [
-                *self._at_work.get((row[0], place), ()),
-                *self._unheard.get((self._hash(row[0]), place), ()),
-            ]
-            same = [one for one in known if one.what == what and not one.until and what != "know"]
-            if same:
+            known = self._at_work.get((self._notes.hash(row[0]), place), [])
+            others = {
+                mark for one in known if one.what != what or what == "know" for mark in one.marks
+            }
+            same = [one for one in known if one.what == what and not one.is_unheard]
+            if same and others <= set(same[-1].marks) and what != "know":
                 waiting.append(Ack(row[0], "pending", job_id=str(same[-1])))
-                continue
-            other = [one for one in known if one.what != what or what == "know"]
-            # Of several the one that nobody can be asked about is over last.
-            asked[max(other, key=_when_over) if other else None].append(row)
+            elif others:
+                marks = dict.fromkeys(mark for one in known for mark in one.marks)
+                asked[tuple(marks)].append(row)
+            else:
+                asked[()].append(row)
         if waiting:
             yield waiting
-        for before, some in asked.items():
+        for marks, some in asked.items():
             for batch in batches(some, _USERS if place == _PROFILE else _MEMBERS):
                 for contact_ids, told in self._hand_over(what, place, batch):
                     if isinstance(told, Ack):
-                        yield [Ack(one, told.state, code=told.code) for one in contact_ids]
-                    elif before:
-                        again = str(_Request(what, place, before.mark, after=True))
-                        yield [Ack(one, "pending", job_id=again) for one in contact_ids]
-                    else:
-                        jobs.append((told, contact_ids))
-                        yield [Ack(one, "pending", job_id=str(told)) for one in contact_ids]
+                        yield [replace(told, contact_id=one) for one in contact_ids]
+                        continue
+                    request = _Request(what, place, (*marks, told), after=bool(marks))
+                    if not marks:
+                        jobs.append((request, contact_ids))
+                    yield [Ack(one, "pending", job_id=str(request)) for one in contact_ids]
 
     def _hand_over(
         self, what: str, place: str, rows: list[_Row]
-    ) -> Iterator[tuple[list[str], _Request | Ack]]:
-        """Send one batch; contacts with the request that took them, or with what was said instead.
+    ) -> Iterator[tuple[list[str], str | Ack]]:
+        """Send one batch; contacts with the job that took them, or with what was said instead."""
 
-        Before it is sent a note is made, and taken back when it is known what became of it: a
-        request that nobody has heard of again may be at work for hours.
+        def call(some: list[_Row]) -> Iterator[tuple[list[str], str | Ack]]:
+            try:
+                yield from self._send(what, place, some)
+            except Missing:
+                if place != _PROFILE and not self._is_there(place):
+                    raise PlatformError(
+                        f"the segment {title(place)!r} was archived at attentive: push again, and "
+                        "it is made anew"
+                    ) from None
+                raise
+
+        yield from self._halving[f"{what.partition('-')[0]} {place}"].send(rows, call)
+
+    def _send(
+        self, what: str, place: str, rows: list[_Row]
+    ) -> Iterator[tuple[list[str], str | Ack]]:
+        """One request, noted before it is sent.
+
+        The note is taken back when it is known what became of it: a request that nobody has heard
+        of again may be at work for hours. Raises `Rejected` and `Missing`.
         """
         contact_ids = [contact_id for contact_id, _ in rows]
         kind, method, path, body = _call(what, place, [row for _, row in rows])
-        over = _now() + _LATEST
-        note = f"sent {over.isoformat()}"
-        self._memory[note] = orjson.dumps(
-            {
-                "request": f"{what} {place} until={over.isoformat()}",
-                "contacts": [self._hash(contact_id) for contact_id in contact_ids],
-            }
-        ).decode()
-        is_lost = is_settled = False
-        try:
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    answer = self._api.call(kind, method, path, body=body, may_repeat=False)
-                except Busy as error:
-                    is_lost = True
-                    if attempt == _TRIES:
-                        yield contact_ids, Ack("", "retry", code=str(error))
-                        return
-                    self._api.sleep(_JOB_PAUSE[0] * attempt)
-                else:
-                    break
-            job_id = answer.body.get("batchJobId")
+        over = f"{_UNTIL}{(_now() + _LATEST).isoformat()}"
+        content = self._content(_Request(what, place, (over,)), contact_ids)
+        with self._notes.sending(over, content) as fate:
+            try:
+                answer = self._api.call(kind, method, path, body=body, lost=fate.lose)
+            except Busy as error:
+                yield contact_ids, Ack("", "retry", code=str(error))
+                fate.is_known = True
+                return
+            job_id = answer.body.get("batchJobId") if isinstance(answer.body, dict) else None
             if job_id:
-                yield contact_ids, _Request(what, place, str(job_id))
-                is_settled = True
+                yield contact_ids, str(job_id)
+                fate.is_known = True
             else:
                 yield contact_ids, Ack("", "retry", code="no_job")
-        except (Rejected, Missing) as error:
-            is_settled = True
-            if isinstance(error, Missing) and place != _PROFILE and not self._is_there(place):
-                raise PlatformError(
-                    f"the segment {title(place)!r} was archived at attentive: push again, and it "
-                    "is made anew"
-                ) from None
-            if len(rows) == 1:
-                code = getattr(error, "code", "not_found")
-                yield contact_ids, Ack("", "rejected", code=code)
-            else:
-                middle = len(rows) // 2
-                yield from self._hand_over(what, place, rows[:middle])
-                yield from self._hand_over(what, place, rows[middle:])
-        except PlatformError:
-            is_settled = True
-            raise
-        finally:
-            if is_settled and not is_lost:
-                del self._memory[note]
+
+    def _content(self, request: _Request, contact_ids: Iterable[str]) -> dict[str, Any]:
+        hashed = [self._notes.hash(one) for one in contact_ids]
+        return {"request": str(request), "contacts": hashed}
+
+    def _is_over(self, mark: str) -> bool:
+        """Whether nothing of a request is at work any more; of one never answered, by the clock."""
+        if mark.startswith(_UNTIL):
+            return _now() >= datetime.fromisoformat(mark.removeprefix(_UNTIL))
+        try:
+            return self._status(mark)[0] in (*_ENDED_BADLY, "COMPLETED")
+        except Busy:
+            return False
+        except (Missing, Rejected):
+            return True
+
+    def _status(self, job_id: str) -> tuple[str, str]:
+        """The word for where a job is, and the address of its results."""
+        job = self._api.call("job", "GET", f"/v2/bulk/job/{quote(job_id, safe='')}").body
+        return str(job.get("status") or "").upper(), str(job.get("url") or "")
 
     def _wait_for(self, jobs: list[tuple[_Request, list[str]]]) -> Iterator[list[Ack]]:
         """Ask for each job until all have ended or patience has: the next push asks again.
@@ -465,19 +474,14 @@ class Attentive:
         Accepted is who stands in the results with a good word; who does not stand in them is sent
         again. A job that is new may not be known yet to whoever answers.
         """
-        if request.until:
-            is_over = _now() >= request.until
-            return [Ack(one, "retry", code="unheard") for one in contact_ids] if is_over else None
+        if request.after:
+            is_over = all(map(self._is_over, request.marks))
+            return [Ack(one, "retry", code="overtaken") for one in contact_ids] if is_over else None
         try:
-            job = self._api.call("job", "GET", f"/v2/bulk/job/{quote(request.mark, safe='')}").body
-            status = str(job.get("status") or "").upper()
-            if status in ("FAILED", "CANCELLED", "CANCELED", "ERROR"):
+            status, url = self._status(request.marks[0])
+            if status in _ENDED_BADLY:
                 return [Ack(one, "retry", code=status.lower()) for one in contact_ids]
-            if status != "COMPLETED":
-                return None
-            if request.after:
-                return [Ack(one, "retry", code="overtaken") for one in contact_ids]
-            lines = self._result(str(job.get("url") or ""))
+            lines = self._result(url) if status == "COMPLETED" else None
         except Busy:
             return None
         except Missing:
@@ -507,35 +511,6 @@ class Attentive:
         except (Busy, Missing, Rejected, PlatformError):
             return None
 
-    def _reading(self, kind: str, path: str, params: dict[str, str]) -> Any:
-        """A read without which nothing goes on."""
-        try:
-            return self._api.call(kind, "GET", path, params=params).body
-        except Busy as error:
-            raise PlatformError(
-                f"attentive does not answer ({error}): push again later; what was sent is noted"
-            ) from None
-        except Rejected as error:
-            raise PlatformError(
-                f"attentive refuses to be read ({error}): the ledger is as it was"
-            ) from None
-
-    @cached_property
-    def _secret(self) -> bytes:
-        return ledger_key(self._settings, create=True)
-
-    def _hash(self, contact_id: str) -> str:
-        return hmac.digest(self._secret, contact_id.encode(), "sha256").hex()[:32]
-
-    def _notes(self) -> dict[str, Any]:
-        """Requests that were never answered and may still be at work, by the name of their note."""
-        now = _now()
-        return {
-            name: orjson.loads(text)
-            for name, text in dict(self._memory).items()
-            if name.startswith("sent ") and datetime.fromisoformat(name.removeprefix("sent ")) > now
-        }
-
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -548,10 +523,6 @@ def _key(list_name: str) -> str:
 
 def _is_marketing_text(subscription: dict[str, Any]) -> bool:
     return (subscription.get("type"), subscription.get("channel")) == ("MARKETING", "TEXT")
-
-
-def _when_over(request: _Request) -> tuple[bool, str]:
-    return request.until is not None, request.mark
 
 
 def _call(what: str, place: str, items: list[dict[str, Any]]) -> tuple[str, str, str, bytes]:

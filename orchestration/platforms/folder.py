@@ -25,9 +25,6 @@ class Silent:
         """A folder does not answer."""
         return []
 
-    def wait_for_strays(self) -> None:
-        """A file is there, whole, or it is not."""
-
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
         """There are no jobs."""
         yield from ()

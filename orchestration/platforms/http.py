@@ -13,14 +13,15 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import orjson
+from pydantic import SecretStr
 
-from orchestration.platforms import PlatformError
+from orchestration.platforms import Finding, PlatformError
 
 # Below the documented limits by so much: the account is shared, and clocks do not agree.
 _SHARE = 0.97
@@ -51,6 +52,14 @@ class Rejected(Exception):  # noqa: N818
         """Nothing but the vendor's code is kept: its sentences may quote the data."""
         super().__init__(f"{status} {code}")
         self.status, self.code = status, code
+
+
+def require_key(key: SecretStr | None, needs: str) -> str:
+    """A key without what stands around it. Raises `PlatformError`, saying `needs`, for none."""
+    told = key.get_secret_value().strip() if key else ""
+    if not told:
+        raise PlatformError(needs)
+    return told
 
 
 @dataclass(frozen=True)
@@ -137,11 +146,13 @@ class Api:
         body: bytes | None = None,
         may_repeat: bool = True,
         is_lines: bool = False,
+        lost: Callable[[], None] = lambda: None,
     ) -> Answer:
         """Make one call and return its answer.
 
-        Raises `Busy` after several tries, or after the first where the call may not be repeated
-        and its fate is unknown; `Rejected`, `Missing`, and `PlatformError` for key and version.
+        `lost` is called for each try that may have been taken without our hearing of it. Raises
+        `Busy` after several tries, or after the first such one where the call may not be repeated;
+        `Rejected`, `Missing`, and `PlatformError` for key and version.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             self._paces[kind].wait()
@@ -152,8 +163,10 @@ class Api:
                 _log.debug("%s %s %s: %s", self.name, method, kind, type(error).__name__)
                 if isinstance(error, httpx.UnsupportedProtocol):
                     raise PlatformError(f"{self.name}: the address is no URL") from None
-                if not may_repeat and not isinstance(error, httpx.ConnectError):
-                    raise Busy(type(error).__name__) from None
+                if not isinstance(error, httpx.ConnectError):
+                    lost()
+                    if not may_repeat:
+                        raise Busy(type(error).__name__) from None
                 last = type(error).__name__
                 self._pause(attempt)
                 continue
@@ -166,11 +179,21 @@ class Api:
                 self.clock() - started,
             )
             if response.is_success:
-                return Answer(self._parse(response, is_lines=is_lines), response.headers)
+                try:
+                    return Answer(_parse(response, is_lines=is_lines), response.headers)
+                except orjson.JSONDecodeError:
+                    if method != "GET":
+                        lost()
+                        raise Busy("no JSON") from None
+                    raise PlatformError(
+                        f"{self.name} answered with something that is no JSON: "
+                        "is its address right?"
+                    ) from None
             last = str(response.status_code)
             if response.status_code == 429:
                 self._wait_as_told(response, attempt)
             elif response.status_code >= 500:
+                lost()
                 if not may_repeat:
                     raise Busy(last)
                 self._pause(attempt)
@@ -178,17 +201,47 @@ class Api:
                 raise self._refusal(response)
         raise Busy(last)
 
-    def _parse(self, response: httpx.Response, *, is_lines: bool) -> Any:
-        if not response.content:
-            return [] if is_lines else {}
+    def read(self, kind: str, path: str, params: Mapping[str, str]) -> Any:
+        """The body of a read without which nothing goes on.
+
+        Raises `PlatformError` where `call` raises `Busy` or `Rejected`; `Missing` as it does.
+        """
         try:
-            if is_lines:
-                return [orjson.loads(line) for line in response.content.splitlines() if line]
-            return orjson.loads(response.content)
-        except orjson.JSONDecodeError:
+            return self.call(kind, "GET", path, params=params).body
+        except Busy as error:
             raise PlatformError(
-                f"{self.name} answered with something that is no JSON: is its address right?"
+                f"{self.name} does not answer ({error}): push again later; what was sent is noted"
             ) from None
+        except Rejected as error:
+            raise PlatformError(
+                f"{self.name} refuses to be read ({error}): the ledger is as it was"
+            ) from None
+
+    def granted(
+        self,
+        reads: Sequence[tuple[str, str, str, dict[str, str]]],
+        left: tuple[str, str],
+        refuses: str = "",
+    ) -> Generator[Finding, None, bool]:
+        """What a key may read: what, kind, path and parameters of a call each, the key's own first.
+
+        Returns whether the key is known at all. `left`: the header that counts calls left, and what
+        to say after it. `refuses`: what is granted where the call itself is refused.
+        """
+        for what, kind, path, params in reads:
+            try:
+                answer = self.call(kind, "GET", path, params=params)
+            except (PlatformError, Busy, Rejected, Missing) as error:
+                is_good = what == refuses and isinstance(error, Rejected)
+                told = "no answer" if isinstance(error, Busy) else str(error)
+                yield Finding(what, is_good, "granted" if is_good else told)
+                if what == reads[0][0]:
+                    return False
+                continue
+            header, unit = left
+            count = answer.headers.get(header)
+            yield Finding(what, True, f"{count} {unit}" if count else "granted")
+        return True
 
     def _refusal(self, response: httpx.Response) -> Exception:
         """A 4xx in the form that says who can help."""
@@ -228,6 +281,12 @@ class Api:
         if attempt < _ATTEMPTS:
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
             self.sleep(random.uniform(0, longest))  # noqa: S311
+
+
+def _parse(response: httpx.Response, *, is_lines: bool) -> Any:
+    if is_lines:
+        return [orjson.loads(line) for line in response.content.splitlines() if line]
+    return orjson.loads(response.content) if response.content else {}
 
 
 def _code(response: httpx.Response) -> str:

@@ -7,9 +7,10 @@ never made: subscribe, unsubscribe, suppress and unsuppress change what people c
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -27,8 +28,10 @@ from orchestration.platforms import (
     Stops,
     StopSaid,
 )
-from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected
+from orchestration.platforms.halving import Halving
+from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected, require_key
 from orchestration.platforms.names import EMAIL, PHONE, batches, property_name, title
+from orchestration.platforms.notes import Notes
 from orchestration.settings import PROJECT_DIR, Settings
 
 # A revision is served for two years; then the platform answers 410 and this line moves on.
@@ -54,6 +57,10 @@ _PAGE = 100
 _READERS = 6
 _JOB_PATIENCE = 1200.0
 _JOB_PAUSE = (0.5, 10.0)
+# What was sent and never answered has come to the account by then, or never will; the job that it
+# became was made within so much of that moment, by clocks that do not agree.
+_LATEST = timedelta(minutes=10)
+_APART = timedelta(hours=1)
 _OVERLAP = timedelta(days=1)
 _UNSUBSCRIBED_METRICS = ("Unsubscribed from SMS Marketing", "Unsubscribed from SMS")
 _METRIC_SEEN = "unsubscribe metric"
@@ -88,15 +95,21 @@ class Klaviyo:
     def __init__(self, settings: Settings, memory: MutableMapping[str, str]) -> None:
         """Raises `PlatformError` where there is no key."""
         account = KlaviyoSettings()
-        if not account.api_key or not account.api_key.get_secret_value().strip():
-            raise PlatformError("klaviyo needs a private key: set KLAVIYO_API_KEY")
+        key = require_key(account.api_key, "klaviyo needs a private key: set KLAVIYO_API_KEY")
         self._memory = memory
+        self._notes = Notes(settings, memory)
+        # By hash of a contact: hashes of what earlier imports may yet say of it.
+        self._doubt: defaultdict[str, set[str]] = defaultdict(set)
         self._known: dict[str, _Known] = {}
+        self._imports = Halving(self.name, "profiles")
+        self._members: defaultdict[str, Halving] = defaultdict(
+            lambda: Halving(self.name, "members of a list")
+        )
         self._api = Api(
             self.name,
             account.api_base,
             {
-                "Authorization": f"Klaviyo-API-Key {account.api_key.get_secret_value().strip()}",
+                "Authorization": f"Klaviyo-API-Key {key}",
                 "revision": REVISION,
                 "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1",
                 "Accept": _JSON_API,
@@ -114,21 +127,14 @@ class Klaviyo:
             ("metrics:read", "metrics", "/api/metrics", {}),
             ("events:read", "events", "/api/events", {"page[size]": "1"}),
         )
-        for what, kind, path, params in reads:
-            try:
-                answer = self._api.call(kind, "GET", path, params=params)
-            except (PlatformError, Busy, Rejected, Missing) as error:
-                told = "no answer" if isinstance(error, Busy) else str(error)
-                yield Finding(what, False, told)
-                if what == "key":
-                    return
-                continue
-            left = answer.headers.get("RateLimit-Remaining")
-            yield Finding(what, True, f"{left} calls left this minute" if left else "granted")
-        for name in sorted(set(self._memory) - {_METRIC_SEEN}):
-            list_name = name.removeprefix("list ")
-            there = not self.gone([list_name])
-            yield Finding(title(list_name), there, "is there" if there else "was deleted there")
+        is_known = yield from self._api.granted(
+            reads, ("RateLimit-Remaining", "calls left this minute")
+        )
+        for name in sorted(self._memory) if is_known else ():
+            if name.startswith("list "):
+                list_name = name.removeprefix("list ")
+                there = not self.gone([list_name])
+                yield Finding(title(list_name), there, "is there" if there else "was deleted there")
 
     def gone(self, list_names: Sequence[str]) -> set[str]:
         """Lists that are found neither by the id remembered nor by name."""
@@ -140,7 +146,7 @@ class Klaviyo:
                     if self._find(name) is None:
                         found.add(name)
                 else:
-                    self._reading("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
+                    self._api.read("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
             except Missing:
                 del self._memory[f"list {name}"]
                 found.add(name)
@@ -148,7 +154,7 @@ class Klaviyo:
 
     def stops_since(self, newest: datetime | None) -> Stops:
         """The unsubscribe events, with a day's overlap: events may arrive late."""
-        now = datetime.now(UTC)
+        now = _now()
         never = datetime.fromtimestamp(0, UTC)
         said, last = [], newest or never
         metrics = self._unsubscribe_metrics()
@@ -182,8 +188,7 @@ class Klaviyo:
                 }
                 for event in page["data"]:
                     told = (event.get("attributes") or {}).get("datetime")
-                    when = datetime.fromisoformat(told) if told else now
-                    when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+                    when = _in_utc(told) if told else now
                     if told:
                         last = max(last, when)
                     whose = (event.get("relationships") or {}).get("profile") or {}
@@ -200,29 +205,41 @@ class Klaviyo:
         for contact_id in contact_ids:
             known = self._known.get(contact_id)
             if known and known.said_stop:
-                since = known.since or datetime.now(UTC)
+                since = known.since or _now()
                 stops.append(StopSaid(contact_id, since, "profile"))
         return stops
 
-    def wait_for_strays(self) -> None:
-        """Wait for import jobs of the account that are still at work: a late one would win."""
-        until = self._api.clock() + _JOB_PATIENCE
-        pause = _JOB_PAUSE[0]
-        while self._unfinished_jobs():
-            if self._api.clock() > until:
-                raise PlatformError(
-                    "klaviyo is still at work on an import of an earlier push: push again later"
-                )
-            self._api.sleep(pause)
-            pause = min(2 * pause, _JOB_PAUSE[1])
-
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
-        """Nothing to prepare."""
+        """Learn which earlier imports may still be at work, and forget those that are over.
+
+        Nothing waits for them: what is told of their contacts meanwhile is told once more later.
+        """
+        self._doubt.clear()
+        notes = dict(self._notes.all())
+        at_work = list(self._unfinished_jobs()) if notes else []
+        ours = {note.get("job") for note in notes.values()}
+        for name, note in notes.items():
+            if note.get("job"):
+                is_over = all(job["id"] != note["job"] for job in at_work)
+            else:
+                is_over = _is_over(note, [job for job in at_work if job["id"] not in ours])
+            if is_over:
+                self._notes.drop(name)
+            for hashed, content in note["contacts"].items() if not is_over else ():
+                self._doubt[hashed].add(content)
 
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
-        """What became of an import job of an earlier push; nothing while it is at work."""
+        """What became of an import job of an earlier push; nothing while it is at work.
+
+        That is noted, because the ledger forgets a job when the next one is on its way.
+        """
         acks = self._outcome(job_id, sorted(contact_ids))
-        if acks is not None:
+        if acks is None:
+            told = dict.fromkeys(map(self._notes.hash, contact_ids), "")
+            told |= self._notes.get(job_id).get("contacts", {})
+            self._notes.put(job_id, {"job": job_id, "contacts": told})
+        else:
+            self._notes.drop(job_id)
             yield acks
 
     def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
@@ -237,14 +254,22 @@ class Klaviyo:
                 good.append((profile.contact_id, content))
         if bad:
             yield bad
+        overtaken: set[str] = set()
         for chunk in _chunks(good):
-            for contact_ids, job in self._import(chunk):
-                if isinstance(job, str):
-                    jobs.append((job, contact_ids))
-                    yield [Ack(one, "pending", job_id=job) for one in contact_ids]
+            overtaken |= self._in_doubt(chunk)
+            for contact_ids, told in self._imports.send(chunk, self._import):
+                if isinstance(told, Ack):
+                    yield [replace(told, contact_id=one) for one in contact_ids]
                 else:
-                    yield [Ack(one, job[0], code=job[1]) for one in contact_ids]
-        yield from self._wait_for(jobs)
+                    jobs.append((told, contact_ids))
+                    yield [Ack(one, "pending", job_id=told) for one in contact_ids]
+        for acks in self._wait_for(jobs):
+            yield [
+                Ack(ack.contact_id, "retry", code="overtaken")
+                if ack.state == "accepted" and ack.contact_id in overtaken
+                else ack
+                for ack in acks
+            ]
 
     def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
         """Put profiles on a list, making it where it is missing."""
@@ -332,24 +357,35 @@ class Klaviyo:
                     if other is None or known.said_stop:
                         self._known[contact_id] = known
 
-    def _import(
-        self, chunk: list[tuple[str, bytes]]
-    ) -> Iterator[tuple[list[str], str | tuple[str, str]]]:
-        """Hand a chunk over; contacts with their job, or with the state and code that they got."""
+    def _in_doubt(self, chunk: list[tuple[str, bytes]]) -> set[str]:
+        """Those of whom an earlier import that may come later says something else."""
+        return {
+            contact_id
+            for contact_id, content in chunk
+            if self._doubt
+            and self._doubt.get(self._notes.hash(contact_id), set())
+            - {self._notes.hash(content.decode())}
+        }
+
+    def _import(self, chunk: list[tuple[str, bytes]]) -> Iterator[tuple[list[str], str | Ack]]:
+        """Hand a chunk over, noted before; contacts with their job, or with what was said."""
         body = _IMPORT_HEAD + b",".join(content for _, content in chunk) + _IMPORT_TAIL
         contact_ids = [contact_id for contact_id, _ in chunk]
-        try:
-            answer = self._api.call("import", "POST", "/api/profile-bulk-import-jobs", body=body)
-            yield contact_ids, str(answer.body["data"]["id"])
-        except Busy as error:
-            yield contact_ids, ("retry", str(error))
-        except (Rejected, Missing) as error:
-            if len(chunk) == 1:
-                yield contact_ids, ("rejected", getattr(error, "code", "not_found"))
+        sent = _now().isoformat()
+        told = {
+            self._notes.hash(contact_id): self._notes.hash(content.decode())
+            for contact_id, content in chunk
+        }
+        note = {"at": sent, "size": len(chunk), "contacts": told}
+        with self._notes.sending(sent, note) as fate:
+            path = "/api/profile-bulk-import-jobs"
+            try:
+                answer = self._api.call("import", "POST", path, body=body, lost=fate.lose)
+            except Busy as error:
+                yield contact_ids, Ack("", "retry", code=str(error))
             else:
-                middle = len(chunk) // 2
-                yield from self._import(chunk[:middle])
-                yield from self._import(chunk[middle:])
+                yield contact_ids, str(answer.body["data"]["id"])
+            fate.is_known = True
 
     def _wait_for(self, jobs: list[tuple[str, list[str]]]) -> Iterator[list[Ack]]:
         """Ask for each job until all have ended or patience has: the next push asks again."""
@@ -413,10 +449,11 @@ class Klaviyo:
             for one in contact_ids
         ]
 
-    def _unfinished_jobs(self) -> bool:
-        params = {"filter": 'any(status,["queued","processing"])', "page[size]": "1"}
-        answer = self._reading("job", "/api/profile-bulk-import-jobs", params)
-        return bool(answer["data"])
+    def _unfinished_jobs(self) -> Iterator[dict[str, Any]]:
+        """The imports of the account that are at work, whoever asked for them."""
+        params = {"filter": 'any(status,["queued","processing"])', "page[size]": str(_PAGE)}
+        for page in self._pages("job", "/api/profile-bulk-import-jobs", params):
+            yield from page["data"]
 
     def _list(self, name: str) -> str:
         """The id of a list: remembered, else found by name, else made once and remembered."""
@@ -459,62 +496,55 @@ class Klaviyo:
         return ids[0] if ids else None
 
     def _change(
-        self, method: str, list_name: str, list_id: str, ids: list[tuple[str, str]]
+        self, method: str, list_name: str, list_id: str, pairs: list[tuple[str, str]]
     ) -> Iterator[Ack]:
-        """Add or remove up to a thousand; a refused batch is halved until the bad one is alone."""
-        data = [{"type": "profile", "id": profile_id} for _, profile_id in ids]
+        """Add or remove up to a thousand, as pairs of contact and profile id."""
         path = f"/api/lists/{list_id}/relationships/profiles"
-        try:
-            self._api.call("members", method, path, body=orjson.dumps({"data": data}))
-            for contact_id, profile_id in ids:
-                yield Ack(contact_id, "accepted", vendor_id=profile_id)
-            return
-        except Busy as error:
-            for contact_id, _ in ids:
-                yield Ack(contact_id, "retry", code=str(error))
-            return
-        except (Rejected, Missing) as error:
-            code = getattr(error, "code", "not_found")
-            if isinstance(error, Missing) and self._is_gone(list_id):
-                raise PlatformError(
-                    f"the list {title(list_name)!r} was deleted at klaviyo: push again, and it is "
-                    "made anew"
-                ) from None
-        if len(ids) > 1:
-            middle = len(ids) // 2
-            yield from self._change(method, list_name, list_id, ids[:middle])
-            yield from self._change(method, list_name, list_id, ids[middle:])
-            return
-        ((contact_id, profile_id),) = ids
-        # Profiles are merged and deleted there: the id that we know may be that of nobody.
-        self._look_up([contact_id])
-        known = self._known.get(contact_id)
-        if known and known.profile_id != profile_id:
-            yield from self._change(method, list_name, list_id, [(contact_id, known.profile_id)])
-        elif known is None and method == "DELETE":
-            yield Ack(contact_id, "accepted")
-        else:
-            yield Ack(contact_id, "rejected", code=code)
+        ids = dict(pairs)
+
+        def call(some: list[tuple[str, str]]) -> Iterator[tuple[list[str], Ack]]:
+            data = [{"type": "profile", "id": profile_id} for _, profile_id in some]
+            contact_ids = [contact_id for contact_id, _ in some]
+            try:
+                self._api.call("members", method, path, body=orjson.dumps({"data": data}))
+                yield contact_ids, Ack("", "accepted")
+            except Busy as error:
+                yield contact_ids, Ack("", "retry", code=str(error))
+            except Missing:
+                if self._is_gone(list_id):
+                    raise PlatformError(
+                        f"the list {title(list_name)!r} was deleted at klaviyo: push again, and it "
+                        "is made anew"
+                    ) from None
+                raise
+
+        def alone(pair: tuple[str, str]) -> Ack | None:
+            """Profiles are merged and deleted there: the id that we know may be that of nobody."""
+            contact_id, profile_id = pair
+            self._look_up([contact_id])
+            known = self._known.get(contact_id)
+            if known is None and method == "DELETE":
+                return Ack("", "accepted")
+            if known is None or known.profile_id == profile_id:
+                return None
+            ids[contact_id] = known.profile_id
+            try:
+                ((_, ack),) = call([(contact_id, known.profile_id)])
+            except (Rejected, Missing):
+                return None
+            return ack
+
+        for contact_ids, told in self._members[f"{method} {list_name}"].send(pairs, call, alone):
+            for one in contact_ids:
+                known_as = ids[one] if told.state == "accepted" else None
+                yield replace(told, contact_id=one, vendor_id=known_as)
 
     def _is_gone(self, list_id: str) -> bool:
         try:
-            self._reading("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
+            self._api.read("lists", f"/api/lists/{list_id}", {"fields[list]": "name"})
         except Missing:
             return True
         return False
-
-    def _reading(self, kind: str, path: str, params: dict[str, str]) -> Any:
-        """A read without which nothing goes on."""
-        try:
-            return self._api.call(kind, "GET", path, params=params).body
-        except Busy as error:
-            raise PlatformError(
-                f"klaviyo does not answer ({error}): push again later; what was sent is noted"
-            ) from None
-        except Rejected as error:
-            raise PlatformError(
-                f"klaviyo refuses to be read ({error}): the ledger is as it was"
-            ) from None
 
     def _pages(
         self, kind: str, path: str, params: dict[str, str], *, is_vital: bool = True
@@ -522,7 +552,7 @@ class Klaviyo:
         """Every page of a reading, to the last; `is_vital`: without which nothing goes on."""
         while True:
             if is_vital:
-                page = self._reading(kind, path, params)
+                page = self._api.read(kind, path, params)
             else:
                 page = self._api.call(kind, "GET", path, params=params).body
             yield page
@@ -580,6 +610,31 @@ def _quoted(value: str) -> str:
     raise PlatformError("a customer id holds both kinds of quotes: klaviyo cannot be asked for it")
 
 
+def _is_over(note: dict[str, Any], at_work: list[dict[str, Any]]) -> bool:
+    """Whether an import that was never answered is over: it is none of those at work.
+
+    The platform does not tell who asked for a job: one that came at about that time and is as large
+    may be it.
+    """
+    sent = datetime.fromisoformat(note["at"])
+    if _now() < sent + _LATEST:
+        return False
+    return not any(
+        job["attributes"].get("total_count") in (None, note["size"])
+        and abs(_in_utc(job["attributes"]["created_at"]) - sent) < _APART
+        for job in at_work
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _in_utc(told: str) -> datetime:
+    when = datetime.fromisoformat(told)
+    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+
+
 def _moment(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="seconds")
 
@@ -595,10 +650,7 @@ def _consent(profile: dict[str, Any]) -> _Known:
     sms = (subscriptions.get("sms") or {}).get("marketing") or {}
     said_stop = sms.get("consent") not in _MAY_BE_TEXTED
     told = sms.get("consent_timestamp") or sms.get("last_updated")
-    since = datetime.fromisoformat(told) if said_stop and told else None
-    if since and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
-    return _Known(profile["id"], said_stop, since)
+    return _Known(profile["id"], said_stop, _in_utc(told) if said_stop and told else None)
 
 
 def _whose(error: dict[str, Any], contact_ids: list[str], ours: Collection[str]) -> str | None:

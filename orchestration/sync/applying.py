@@ -32,7 +32,8 @@ _STATES = {
 class Applying:
     """One push under way.
 
-    `outcome` counts rows by answer and who said stop meanwhile, `done` rows by what was asked.
+    `outcome` counts rows by answer and who said stop meanwhile, `done` rows by what was asked;
+    `troubles`: what a platform says of more than one row, in a line each.
     """
 
     def __init__(self, platform: SmsPlatform, ledger: Ledger, plan: Plan, sync_run_id: int) -> None:
@@ -42,6 +43,7 @@ class Applying:
         self._unsure: set[str] = set()
         self.outcome: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
+        self.troubles: set[str] = set()
         lists = set(plan.rows["audience"].unique().to_pylist()) - {PROFILE}
         self._holdouts = sorted(name for name in lists if name.startswith(HOLDOUT))
         self._audiences = sorted(lists - set(self._holdouts))
@@ -152,6 +154,7 @@ class Applying:
             for acks in call(part):
                 self._ledger.record(self._plan.destination, [entry(name, ack) for ack in acks])
                 self.outcome.update(ack.state for ack in acks)
+                self.troubles.update(ack.error for ack in acks if ack.error)
                 for ack in acks:
                     if ack.state == "pending":
                         pending.add(ack.contact_id)

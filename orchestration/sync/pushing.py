@@ -91,7 +91,8 @@ def push(
     Raises `UserError` for a destination that this environment may not push to; `OlderNightError`
     when a newer night of the same brand has been delivered; `RefusedError` when a brake holds: the
     gate is shut, opt-outs were not read, the plan is old or larger than usual or than `approve`.
-    Removals for want of consent are sent even then, and nothing else.
+    Removals for want of consent are sent even then, and nothing else. `PlatformError`, once all was
+    tried, where the platform refuses rows of all sorts alike.
     """
     context = _admit(settings, destination, as_of_date)
     with open_ledger(settings) as ledger:
@@ -126,6 +127,8 @@ def push(
             drift = applying.verify(policy_parameters())
             outcome = applying.outcome
             ledger.drop_settled(destination, _erased_contacts(settings, ledger, destination))
+            if applying.troubles:
+                raise PlatformError("; ".join(sorted(applying.troubles)))
     return Pushed(
         plan,
         sync_run_id,
@@ -314,8 +317,6 @@ def _settle(ledger: Ledger, destination: str, platform: SmsPlatform) -> None:
         audiences = ledger.rows_of_job(destination, job_id)
         for acks in platform.poll(job_id, sorted(audiences)):
             ledger.record(destination, [entry(audiences[ack.contact_id], ack) for ack in acks])
-    if ledger.has_lost_answers(destination):
-        platform.wait_for_strays()
 
 
 def _read_opt_outs(ledger: Ledger, destination: str, platform: SmsPlatform) -> list[str]:

@@ -173,6 +173,7 @@ class Account(stand_in.Account):
             "looks": 0,
             "errors": [],
             "total": len(profiles),
+            "created_at": (datetime.now(UTC) + self.faults.clock).isoformat(),
         }
         if self.faults.cancelled > 0:
             self.faults.cancelled -= 1
@@ -237,7 +238,7 @@ def job_row(job_id: str, job: dict[str, Any]) -> dict[str, Any]:
         "id": job_id,
         "attributes": {
             "status": job["status"],
-            "created_at": "2026-07-01T02:00:00+00:00",
+            "created_at": job["created_at"],
             "total_count": job["total"],
             "completed_count": job["total"] - failed if is_done else 0,
             "failed_count": failed,

@@ -224,6 +224,87 @@ def test_a_removal_counts_when_no_earlier_addition_can_come_after_it(
     assert states(settings, "k-c4") == {"vip": ("complete", "off")}
 
 
+def finish(account: Account, what: str) -> None:
+    """Let the jobs of one kind that are at work come to their end."""
+    for job in account.jobs.values():
+        if job["what"] == what:
+            job["due"] = 0.0
+    account.work()
+
+
+def test_a_removal_sent_after_an_addition_cannot_outlast_the_next_addition(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    """Its own job counts as much as the one it was sent after."""
+    take, is_slow = Account._take, True
+
+    def take_late(self: Account, what: str, *more: object):
+        self.stray = what != "know" and is_slow
+        return take(self, what, *more)
+
+    night(settings, members(3))
+    push(settings)
+    monkeypatch.setattr(Account, "_take", take_late)
+    night(settings, members(4), as_of=NIGHT)
+    push(settings, NIGHT)
+    night(settings, members(3), as_of=NIGHT, decisions={"c4": "opted_out"})
+    push(settings, NIGHT)  # the removal is sent, while the addition is at work
+    is_slow = False
+    finish(account, "add")
+    night(settings, members(4), as_of=NIGHT)
+    for _ in range(2):
+        push(settings, NIGHT)
+        assert states(settings, "k-c4")["vip"][0] == "processing", "the removal may still come"
+    finish(account, "remove")
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3, 4)
+    assert states(settings, "k-c4")["vip"] == ("complete", "on")
+    with open_ledger(settings, read_only=True) as ledger:
+        assert not [name for name in ledger.remembered("attentive") if "sent" in name]
+
+
+def test_a_request_at_work_is_known_though_its_row_was_about_to_be_sent_anew(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    """Killed between the note of the removal and its request: the ledger names no job any more."""
+    night(settings, members(3))
+    push(settings)
+    night(settings, members(4), as_of=NIGHT)
+    push(settings, NIGHT)
+    account.delete_list("VIP - vip")
+    account.stray = True
+    push(settings, NIGHT)  # everybody is being added to the new one
+    later = {"as_of": NIGHT, "fingerprint": "f2", "decisions": {"c4": "opted_out"}}
+    night(settings, members(3), **later)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(attentive.Attentive, "remove_members", killed)
+        push(settings, NIGHT)
+    account.stray = False
+    push(settings, NIGHT)
+    assert states(settings, "k-c4")["vip"][0] == "processing"
+    account.work(everything=True)
+    for _ in range(2):
+        push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", None])
+def test_a_request_that_was_taken_and_not_understood_keeps_its_note(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
+) -> None:
+    night(settings, members(1), holdout=[])
+    take = Account._take
+    monkeypatch.setattr(attentive, "_LATEST", timedelta(hours=18))
+    monkeypatch.setattr(Account, "_take", lambda *given: (take(*given)[0], answer, {}))
+    assert push(settings).failed == 1
+    with open_ledger(settings, read_only=True) as ledger:
+        assert [name for name in ledger.remembered("attentive") if "sent" in name]
+
+
 def test_an_addition_that_nobody_heard_of_again_cannot_outlast_a_removal(
     settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,12 +552,14 @@ def test_what_the_platform_would_not_take_is_not_sent() -> None:
         "add vip 12-ab",
         "remove a list after:12-ab",
         "know-0a profile until=2026-07-01T02:00:00+00:00",
+        "add vip after:12-ab,until=2026-07-01T02:00:00+00:00,13-ab",
     ],
 )
 def test_a_request_is_read_as_it_was_written(text: str) -> None:
     request = attentive._Request.read(text)
     assert str(request) == text
-    assert (request.until is None) == ("until" not in text)
+    assert request.is_unheard == ("until" in text)
+    assert request.after == ("after" in text)
 
 
 def test_a_platform_error_names_the_setting(settings: Settings) -> None:

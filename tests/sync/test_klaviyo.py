@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,6 +247,93 @@ def test_jobs_that_are_slow_or_cancelled(
     account.faults.slow_jobs = 0
     push(settings, NIGHT)
     assert account.on("VIP - vip") == ids(1, 2, 3, 4, 5, 6)
+
+
+def hold(account: Account, job_id: str) -> None:
+    """Keep an import at work, however often anybody looks."""
+    account.jobs[job_id] |= {"status": "processing", "looks": -(10**9)}
+
+
+def test_an_import_that_nobody_heard_of_cannot_outlast_a_later_one(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent twice, because the first answer was lost; the first lands when its people have left."""
+    take, lost = Account._import, []
+
+    def lose(self: Account, *given):
+        if lost:
+            return take(self, *given)
+        self.faults.slow_jobs = 10**9
+        lost.append(take(self, *given)[1]["data"]["id"])
+        hold(self, lost[0])
+        self.faults.slow_jobs = 0
+        return 500, None, {}
+
+    monkeypatch.setattr(Account, "_import", lose)
+    night(settings, members(3), holdout=[])
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 2, 3)
+    account.jobs["JX"] = {**account.jobs[lost[0]], "total": 7}  # somebody else's, for ever
+    night(settings, members(2), as_of=NIGHT, holdout=["c3"])
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2), "a removal waits for nobody"
+    told = ledger_rows(settings, "state, error_code", "contact_id = 'k-c3' and audience='profile'")
+    assert told == [("retry", "overtaken")]
+    assert account.by("external_id", "k-c3").properties["vip"] is False, "told at once"
+    account._finish(account.jobs[lost[0]])
+    assert account.by("external_id", "k-c3").properties["vip"] is True
+    time.sleep(KLAVIYO.over)
+    push(settings, NIGHT)
+    assert account.by("external_id", "k-c3").properties["vip"] is False
+    assert account.on("Holdout - global") == ids(3)
+    with open_ledger(settings, read_only=True) as ledger:
+        assert not [name for name in ledger.remembered("klaviyo") if "sent" in name]
+
+
+def test_somebody_elses_import_holds_nothing_up(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill nobody waits to see whose an import is: removals and holdout go first."""
+    night(settings, members(3))
+    push(settings)
+    night(settings, [*members(2), Vip("c4")], as_of=NIGHT, holdout=["c9001", "c9002", "c3"])
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(klaviyo.Klaviyo, "_import", kill)
+        push(settings, NIGHT)
+    account.jobs["JX"] = {"profiles": [], "errors": [], "total": 1}
+    account.jobs["JX"]["created_at"] = datetime.now(UTC).isoformat()
+    hold(account, "JX")
+    monkeypatch.setattr(klaviyo, "_JOB_PATIENCE", 0.02)
+    push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1, 2, 4)
+    assert account.on("Holdout - global") == ids(9001, 9002, 3)
+
+
+def test_an_import_at_work_cannot_outlast_a_later_one(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(klaviyo, "_JOB_PATIENCE", 0.02)
+    night(settings, members(2), holdout=[])
+    account.faults.slow_jobs = 10**9
+    push(settings)
+    (first,) = account.jobs
+    hold(account, first)
+    account.faults.slow_jobs = 0
+    night(settings, members(1), as_of=NIGHT, holdout=[])
+    for _ in range(2):  # the ledger names the first job before the first of them only
+        push(settings, NIGHT)
+        told = ledger_rows(settings, "audience, state", "contact_id = 'k-c2'")
+        assert told == [("profile", "retry")]
+    account._finish(account.jobs[first])
+    push(settings, NIGHT)
+    assert account.by("external_id", "k-c2").properties["vip"] is False
+    assert ledger_rows(settings, "audience, state", "contact_id = 'k-c2'") == [
+        ("profile", "complete")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,24 @@ def test_a_refused_batch_is_halved_until_the_bad_row_stands_alone(
     assert account.on("VIP - vip") == {f"k-c{n}" for n in range(1, 65)} - {"k-c7", "k-c30"}
 
 
+def test_where_every_row_is_refused_alike_nobody_asks_for_each(
+    settings: Settings, world: World, account: stand_in.Account
+) -> None:
+    """A property that the account does not take: the rows are not what is wrong."""
+    everybody = members(100)
+    account.faults.refuse_contacts = {f"k-{vip.customer_id}" for vip in everybody}
+    night(settings, everybody)
+    with pytest.raises(PlatformError, match=rf"^{world.name} refuses .* stood alone .*waits"):
+        world.push(settings, AS_OF)
+    assert len(writes(account)) < 75
+    assert account.on("Holdout - global") == ids(9001, 9002), "what can be done is done"
+    states = [state for _, state in ledger_rows(settings, "contact_id, state")]
+    assert (states.count("rejected") // 10, states.count("retry") // 10) == (2, 7)
+    account.faults.refuse_contacts = set()
+    world.push(settings, AS_OF)
+    assert len(account.on("VIP - vip")) == 100
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -82,9 +82,6 @@ class Vendor:
         known = self.stops | (self.late_stops & set(self.profiles))
         return [stop(one) for one in sorted(known) if f"k-{one}" in contact_ids]
 
-    def wait_for_strays(self) -> None:
-        self.calls.append(("wait", []))
-
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
         if not self.is_slow:
             yield [Ack(contact, "accepted") for contact in contact_ids]

@@ -32,7 +32,7 @@ class World:
     name: str
     fake: ModuleType
     adapter: ModuleType
-    over: float = 0.0
+    over: float = 0.3
 
     def account(self, seed: int = 0) -> Any:
         return self.fake.Account(PROJECT_DIR.parent / "shared" / self.fake.DESCRIPTION, seed=seed)
@@ -48,8 +48,8 @@ class World:
         patch(http, "_JITTER", 0.001)
         patch(self.adapter, "_JOB_PAUSE", (0.001, 0.01))
         patch(self.adapter, "_LIMITS", dict.fromkeys(self.adapter._LIMITS, fast))
-        if self.over:
-            patch(self.adapter, "_LATEST", timedelta(seconds=self.over))
+        patch(self.adapter, "_LATEST", timedelta(seconds=self.over))
+        if hasattr(self.adapter, "_FRESH"):
             patch(self.adapter, "_FRESH", timedelta(0))
 
     def serve(self, account: stand_in.Account, patch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -78,13 +78,12 @@ class World:
     def settle(self, settings: Settings, as_of: date) -> None:
         """Push until nothing is open, and what was never answered is over."""
         self.push(settings, as_of)
-        if self.over:
-            time.sleep(self.over)
-            self.push(settings, as_of)
+        time.sleep(self.over)
+        self.push(settings, as_of)
 
 
 KLAVIYO = World("klaviyo", fake_klaviyo, klaviyo)
-ATTENTIVE = World("attentive", fake_attentive, attentive, over=0.3)
+ATTENTIVE = World("attentive", fake_attentive, attentive)
 WORLDS = [KLAVIYO, ATTENTIVE]
 
 
