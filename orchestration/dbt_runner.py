@@ -18,6 +18,8 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 PARENT_VARIABLE = "VIP_PARENT_PID"
+MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
+"""Set for a process of dbt that need not write the manifest: `prepare_manifest` has written it."""
 
 _SOURCES = ("models", "macros", "seeds", "tests/dbt", "dbt_project.yml", "profiles.yml")
 
@@ -82,8 +84,17 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
+def _leave_manifest() -> None:
+    """Keep dbt from writing the manifest, twice a build: a second of each of its processes."""
+    if os.environ.get(MANIFEST_VARIABLE):
+        from dbt.contracts.graph.manifest import Manifest
+
+        Manifest.write = lambda _self, _path: None
+
+
 if __name__ == "__main__":
     _die_with_parent()
+    _leave_manifest()
     from dbt.cli.main import cli
 
     cli()

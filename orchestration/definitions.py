@@ -28,6 +28,7 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             models.dbt_models,
             *fits.all_fits,
             models.dbt_models_on_fits,
+            models.dbt_models_on_late_fits,
             delivery.published_marts,
             delivery.holdout_log,
             delivery.exports,

@@ -391,6 +391,8 @@ def _exclusions(policy: Policy) -> Iterator[Problem]:
         metric = policy.metrics.get(row["metric"])
         if metric is None:
             yield row.problem(f"metric {row['metric'] or '(empty)'} is not in {REGISTRY}")
+        elif metric["kind"] == "projection":
+            yield row.problem(f"metric {row['metric']} is a guess, and takes no tier away")
         if row["rule"] != "top_share":
             yield from _threshold(row, metric)
     yield from _twice(policy.exclusions, ("policy_version", "exclusion_id", "metric"))

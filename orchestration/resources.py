@@ -18,7 +18,7 @@ import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource
 from packaging.version import Version, parse
 
-from orchestration.dbt_runner import PARENT_VARIABLE
+from orchestration.dbt_runner import MANIFEST_VARIABLE, PARENT_VARIABLE
 from orchestration.locking import wait_for_warehouse
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import writer_lock
@@ -86,6 +86,7 @@ class Dbt(DbtCliResource):
                 # At dbt's default, debug, the file grows by megabytes a night.
                 "DBT_LOG_LEVEL_FILE": os.environ.get("DBT_LOG_LEVEL_FILE", "info"),
                 PARENT_VARIABLE: str(os.getpid()),
+                MANIFEST_VARIABLE: "1",
             }
         ):
             return self.cli(

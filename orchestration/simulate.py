@@ -23,6 +23,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import fits
 from orchestration.dbt_runner import PARENT_VARIABLE
 from orchestration.errors import UserError, mask
 from orchestration.night import BUILT, read_night
@@ -38,6 +39,12 @@ _NIGHT_GIVES = (
     "customer_value",
 )
 """Where the tiers begin: what lies before is the same under any policy."""
+_PROJECTIONS = "int_ltv_projections"
+"""Given by the night as well, unless the draft looks at projections on days of its own."""
+_FITS = {fit.name: fit for fit in fits.EARLY}
+_READ_BY_FITS = tuple(table.rsplit(".", 1)[1] for fit in fits.EARLY for table in fit.reads)
+_FITTED = f"source.vip_sms.{fits.SCHEMA}."
+_NO_TABLE: dict[str, Any] = {"types": {}, "given": False, "schema": "", "place": "", "sql": ""}
 _NIGHT = "night"
 _ALWAYS = date(2000, 1, 1)
 _NONE = "none"
@@ -115,13 +122,17 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="vip-simulate-") as folder:
         trial = type(settings)(home=Path(folder), threads=settings.threads)
         listener("Reading the tier models")
-        nodes = _compile(trial, night["as_of_date"])
+        given = _NIGHT_GIVES if _projects(draft) else (*_NIGHT_GIVES, _PROJECTIONS)
+        nodes = _compile(trial, night["as_of_date"], given)
         with connect(trial) as connection:
             connection.execute(f"attach if not exists {sql_path(trial.paths.build)} as vip_sms")
             _look_at(connection, settings)
             is_replayed, version = _fill(connection, nodes, draft, night["as_of_date"])
             for name in _order(nodes):
                 listener(f"Replaying the history under the draft: {name}")
+                if name in _FITS:
+                    fits.run_on(connection, _FITS[name], night["as_of_date"])
+                    continue
                 sql = nodes[name]["sql"]
                 connection.execute(f"create or replace table {nodes[name]['place']} as {sql}")
             return _figures(connection, night, draft, version, is_replayed, moves_file)
@@ -130,11 +141,22 @@ def simulate(
 # ---- the models
 
 
-def _compile(trial: Settings, as_of_date: date) -> dict[str, dict[str, Any]]:
-    """The models between the night and the targets, compiled: by name, place, SQL and parents."""
+def _projects(draft: Path) -> bool:
+    """Whether a rule of the draft looks at what is projected."""
+    policy = read_policy(draft)
+    kinds = {policy.metrics[row["metric"]]["kind"] for row in policy.rules}
+    return "projection" in kinds
+
+
+def _compile(trial: Settings, as_of_date: date, given: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What lies between the night and the targets: by name, place, SQL and parents.
+
+    Models are compiled; a fit has no SQL and stands between what it reads and what reads it.
+    """
     trial.paths.build.parent.mkdir(parents=True, exist_ok=True)
     target = trial.paths.dbt_target
-    result = subprocess.run(
+    wanted = [f"+{name}" for name in (*_TARGETS, *_READ_BY_FITS)]
+    result = subprocess.run(  # noqa: S603  the names are those of models
         [
             sys.executable,
             "-m",
@@ -142,8 +164,7 @@ def _compile(trial: Settings, as_of_date: date) -> dict[str, dict[str, Any]]:
             "compile",
             "--quiet",
             "--select",
-            "+customer_tiers",
-            "+tier_movements",
+            *wanted,
         ],
         cwd=PROJECT_DIR,
         env={
@@ -168,14 +189,14 @@ def _compile(trial: Settings, as_of_date: date) -> dict[str, dict[str, Any]]:
     needed, found = list(_TARGETS), {}
     while needed:
         name = needed.pop()
-        node = by_name[name]
         if name in found:
             continue
-        given = name in _NIGHT_GIVES or node["resource_type"] == "seed"
-        keys = [] if given else [key for key in node["depends_on"]["nodes"] if key in nodes]
-        parents = [nodes[key]["name"] for key in keys]
+        node = by_name[name]
+        is_given = name in given or node["resource_type"] == "seed"
+        keys = [] if is_given else node["depends_on"]["nodes"]
+        parents = [nodes[key]["name"] for key in keys if key in nodes]
         sql = ""
-        if not given:
+        if not is_given:
             path = target / "compiled" / "vip_sms" / node["original_file_path"]
             sql = path.read_text(encoding="utf-8").replace('"warehouse"."raw".', f"{_NIGHT}.raw.")
         found[name] = {
@@ -185,9 +206,15 @@ def _compile(trial: Settings, as_of_date: date) -> dict[str, dict[str, Any]]:
             "file": Path(node["original_file_path"]),
             "parents": parents,
             "sql": sql,
-            "given": given,
+            "given": is_given,
         }
         needed += parents
+        tables = {key.rsplit(".", 1)[1] for key in keys if key.startswith(_FITTED)}
+        for fit in (fit for fit in fits.EARLY if tables & {*fit.writes}):
+            found[name]["parents"].append(fit.name)
+            reads = [table.rsplit(".", 1)[1] for table in fit.reads]
+            found[fit.name] = {**_NO_TABLE, "parents": reads}
+            needed += reads
     return found
 
 
@@ -211,7 +238,7 @@ def _fill(
     as_of_date: date,
 ) -> tuple[bool, str]:
     """Show the night to the models, and the draft as their policy; tell how it is replayed."""
-    for schema in sorted({node["schema"] for node in nodes.values()}):
+    for schema in sorted({node["schema"] for node in nodes.values() if node["schema"]}):
         connection.execute(f"create schema if not exists {schema}")
     for name, node in nodes.items():
         if node["types"]:

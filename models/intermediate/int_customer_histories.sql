@@ -42,6 +42,7 @@ first_days as (
 histories as (
 
     select
+        windows.fitted_on,
         windows.fit,
         windows.evaluated_on,
         margin_days.customer_id,
@@ -69,6 +70,7 @@ histories as (
     inner join windows on margin_days.booked_on < windows.evaluated_on
     where first_days.first_ordered_on < windows.evaluated_on
     group by
+        windows.fitted_on,
         windows.fit,
         windows.evaluated_on,
         margin_days.customer_id,
@@ -79,6 +81,7 @@ histories as (
 int_customer_histories as (
 
     select
+        histories.fitted_on,
         histories.fit,
         histories.evaluated_on,
         histories.customer_id,

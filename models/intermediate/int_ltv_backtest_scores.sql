@@ -10,6 +10,7 @@ estimates as (
 outcomes as (
 
     select
+        backtest.fitted_on,
         backtest.customer_id,
         tonight.order_days - backtest.order_days as actual_orders,
         tonight.margin - backtest.margin as actual_margin,
@@ -21,8 +22,10 @@ outcomes as (
     from estimates as backtest
     inner join estimates as tonight
         on
-            backtest.customer_id = tonight.customer_id
+            backtest.fitted_on = tonight.fitted_on
+            and backtest.customer_id = tonight.customer_id
             and tonight.fit = 'tonight'
+            and tonight.fitted_on = tonight.evaluated_on
     where backtest.fit = 'backtest' and not backtest.is_test
 
 ),
@@ -31,6 +34,7 @@ predictions as (
 
     select
         'mbg_nbd_gamma_gamma' as method,
+        fitted_on,
         customer_id,
         actual_orders,
         actual_margin,
@@ -42,6 +46,7 @@ predictions as (
 
     select
         'mbg_nbd_own_margin' as method,
+        fitted_on,
         customer_id,
         actual_orders,
         actual_margin,
@@ -53,6 +58,7 @@ predictions as (
 
     select
         'baseline' as method,
+        fitted_on,
         customer_id,
         actual_orders,
         actual_margin,
@@ -66,6 +72,7 @@ rounded as (
 
     select
         method,
+        fitted_on,
         customer_id,
         cast(actual_orders as bigint) as actual_orders,
         {{ money("actual_margin") }} as actual_margin,
@@ -81,7 +88,7 @@ int_ltv_backtest_scores as (
     select
         *,
         ntile(10) over (
-            partition by method
+            partition by method, fitted_on
             order by predicted_margin desc, customer_id asc
         ) as decile
     from rounded

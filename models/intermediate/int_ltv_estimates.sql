@@ -30,16 +30,28 @@ order_brackets as (
 
 ),
 
+-- A fit looks equally far from every date that it scores.
+horizons as (
+
+    select distinct
+        fitted_on,
+        fit,
+        horizon_months
+    from dates
+
+),
+
 brackets as (
 
     select
+        order_brackets.fitted_on,
         order_brackets.fit,
         order_brackets.repeat_orders,
         order_brackets.age_weeks,
         {%- for column in ["orders_if_alive", "discounted_orders_if_alive"] %}
         max(
             case
-                when order_brackets.horizon_months = dates.horizon_months
+                when order_brackets.horizon_months = horizons.horizon_months
                     then order_brackets.{{ column }}
             end
         ) as {{ column }},
@@ -51,8 +63,15 @@ brackets as (
             end
         ) as discounted_orders_if_alive_24m
     from order_brackets
-    inner join dates on order_brackets.fit = dates.fit
-    group by order_brackets.fit, order_brackets.repeat_orders, order_brackets.age_weeks
+    inner join horizons
+        on
+            order_brackets.fitted_on = horizons.fitted_on
+            and order_brackets.fit = horizons.fit
+    group by
+        order_brackets.fitted_on,
+        order_brackets.fit,
+        order_brackets.repeat_orders,
+        order_brackets.age_weeks
 
 ),
 
@@ -60,7 +79,7 @@ scored as (
 
     select
         histories.*,
-        dates.horizon_months,
+        horizons.horizon_months,
         {{ nearest_week("histories.age_days") }} as age_weeks,
         {{ nearest_week("histories.days_to_last_order") }} as weeks_to_last_order,
         {{ probability_alive(
@@ -77,16 +96,27 @@ scored as (
                 ) }}
         end as shrunk_margin
     from histories
-    inner join dates on histories.fit = dates.fit
-    left join buying_fits on histories.fit = buying_fits.fit
-    left join value_fits on histories.fit = value_fits.fit
+    inner join horizons
+        on
+            histories.fitted_on = horizons.fitted_on
+            and histories.fit = horizons.fit
+    left join buying_fits
+        on
+            histories.fitted_on = buying_fits.fitted_on
+            and histories.fit = buying_fits.fit
+    left join value_fits
+        on
+            histories.fitted_on = value_fits.fitted_on
+            and histories.fit = value_fits.fit
 
 ),
 
 int_ltv_estimates as (
 
     select
+        scored.fitted_on,
         scored.fit,
+        scored.evaluated_on,
         scored.customer_id,
         scored.is_test,
         scored.horizon_months,
@@ -108,7 +138,8 @@ int_ltv_estimates as (
     from scored
     left join brackets
         on
-            scored.fit = brackets.fit
+            scored.fitted_on = brackets.fitted_on
+            and scored.fit = brackets.fit
             and scored.repeat_orders = brackets.repeat_orders
             and scored.age_weeks = brackets.age_weeks
 

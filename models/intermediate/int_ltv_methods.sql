@@ -44,31 +44,43 @@ methods as (
 
 ),
 
+days as (
+
+    select distinct fitted_on
+    from dates
+
+),
+
 -- Over both dates: a fit that is judged must be as sound as the one that is used.
 buying as (
 
     select
+        fitted_on,
         count(*) as fits,
         min(repeat_customers) as repeat_customers,
         max(case when is_at_bound then 1 else 0 end) as at_bound
     from buying_fits
+    group by fitted_on
 
 ),
 
 margins as (
 
     select
+        fitted_on,
         count(*) as fits,
         max(case when is_at_bound or q <= 1 then 1 else 0 end) as unusable,
         max({{ ratio("customers_without_margin", "repeat_customers") }}) as share_without_margin,
         max(abs(margin_frequency_correlation)) as frequency_correlation
     from value_fits
+    group by fitted_on
 
 ),
 
-split as (
+splits as (
 
     select
+        fitted_on,
         evaluated_on,
         horizon_months
     from dates
@@ -79,27 +91,30 @@ split as (
 deciles as (
 
     select
+        fitted_on,
         method,
         decile,
         abs(sum(predicted_margin) - sum(actual_margin)) as error
     from scores
-    group by method, decile
+    group by fitted_on, method, decile
 
 ),
 
 calibrations as (
 
     select
+        fitted_on,
         method,
         sum(error) as calibration_error
     from deciles
-    group by method
+    group by fitted_on, method
 
 ),
 
 errors as (
 
     select
+        fitted_on,
         method,
         count(*) as customers,
         {{ money("sum(predicted_orders)") }} as predicted_orders,
@@ -117,17 +132,18 @@ errors as (
             ) }}
         ) as root_mean_squared_error
     from scores
-    group by method
+    group by fitted_on, method
 
 ),
 
 judged as (
 
     select
+        days.fitted_on,
         methods.method,
         methods.preference,
-        split.evaluated_on,
-        split.horizon_months,
+        splits.evaluated_on,
+        splits.horizon_months,
         errors.customers,
         errors.predicted_orders,
         errors.actual_orders,
@@ -147,22 +163,32 @@ judged as (
             when buying.repeat_customers < {{ parameter("ltv_repeat_customers_least") }}
                 then 'too_few_repeat_customers'
             when buying.at_bound = 1 then 'estimates_at_bound'
-            when split.horizon_months is null or buying.fits < 2 then 'history_too_short'
+            when splits.horizon_months is null or buying.fits < 2 then 'history_too_short'
             when methods.method = 'mbg_nbd_own_margin' then 'usable'
-            when margins.fits < 2 or margins.unusable = 1 then 'margins_do_not_fit'
+            when coalesce(margins.fits, 0) < 2 or margins.unusable = 1 then 'margins_do_not_fit'
             when margins.share_without_margin > {{ parameter("ltv_without_margin_share") }}
                 then 'margins_not_positive'
             when margins.frequency_correlation > {{ parameter("ltv_margin_frequency_correlation") }}
                 then 'margin_goes_with_frequency'
             else 'usable'
         end as state
-    from methods
-    cross join buying
-    cross join margins
-    left join split on 1 = 1
-    left join errors on methods.method = errors.method
-    left join calibrations on methods.method = calibrations.method
-    left join errors as baseline on baseline.method = 'baseline'
+    from days
+    cross join methods
+    left join buying on days.fitted_on = buying.fitted_on
+    left join margins on days.fitted_on = margins.fitted_on
+    left join splits on days.fitted_on = splits.fitted_on
+    left join errors
+        on
+            days.fitted_on = errors.fitted_on
+            and methods.method = errors.method
+    left join calibrations
+        on
+            days.fitted_on = calibrations.fitted_on
+            and methods.method = calibrations.method
+    left join errors as baseline
+        on
+            days.fitted_on = baseline.fitted_on
+            and baseline.method = 'baseline'
 
 ),
 
@@ -186,6 +212,7 @@ candidates as (
     select
         *,
         row_number() over (
+            partition by fitted_on
             order by
                 case when verdict = 'beats_baseline' then 0 else 1 end asc,
                 case when verdict = 'beats_baseline' then root_mean_squared_error end asc,
@@ -199,6 +226,7 @@ candidates as (
 int_ltv_methods as (
 
     select
+        fitted_on,
         method,
         preference,
         evaluated_on,

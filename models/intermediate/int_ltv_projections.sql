@@ -45,21 +45,29 @@ chosen as (
         discounts.two_years_discount,
         methods.method
     from estimates
-    inner join methods on methods.is_chosen
+    inner join methods
+        on
+            estimates.fitted_on = methods.fitted_on
+            and methods.is_chosen
     cross join discounts
     left join order_spreads
         on
-            estimates.repeat_orders = order_spreads.repeat_orders
+            estimates.evaluated_on = {{ as_of_date() }}
+            and estimates.repeat_orders = order_spreads.repeat_orders
             and estimates.weeks_to_last_order = order_spreads.weeks_to_last_order
             and estimates.age_weeks = order_spreads.age_weeks
             and order_spreads.horizon_months = 12
     left join order_spreads as two_years_spreads
         on
-            estimates.repeat_orders = two_years_spreads.repeat_orders
+            estimates.evaluated_on = {{ as_of_date() }}
+            and estimates.repeat_orders = two_years_spreads.repeat_orders
             and estimates.weeks_to_last_order = two_years_spreads.weeks_to_last_order
             and estimates.age_weeks = two_years_spreads.age_weeks
             and two_years_spreads.horizon_months = 24
-    left join margin_spreads on estimates.repeat_orders = margin_spreads.repeat_orders
+    left join margin_spreads
+        on
+            estimates.evaluated_on = {{ as_of_date() }}
+            and estimates.repeat_orders = margin_spreads.repeat_orders
     where estimates.fit = 'tonight'
 
 ),
@@ -67,6 +75,7 @@ chosen as (
 of_method as (
 
     select
+        evaluated_on,
         customer_id,
         repeat_orders,
         method,
@@ -118,6 +127,7 @@ projected as (
 int_ltv_projections as (
 
     select
+        evaluated_on as projected_on,
         customer_id,
         method,
         p_alive,

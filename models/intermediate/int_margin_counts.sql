@@ -9,11 +9,12 @@ histories as (
 repeat_buyers as (
 
     select
+        fitted_on,
         fit,
         repeat_orders,
         {{ money_of_double(ratio("repeat_margin", "repeat_orders")) }} as mean_margin
     from histories
-    where repeat_orders > 0 and not is_test
+    where repeat_orders > 0 and not is_test and evaluated_on <= fitted_on
 
 ),
 
@@ -21,6 +22,7 @@ repeat_buyers as (
 steps as (
 
     select
+        fitted_on,
         fit,
         repeat_orders,
         mean_margin,
@@ -34,13 +36,14 @@ steps as (
 int_margin_counts as (
 
     select
+        fitted_on,
         fit,
         repeat_orders,
         margin_step,
         count(*) as customers,
         {{ ratio("sum(mean_margin)", "count(*)") }} as mean_margin
     from steps
-    group by fit, repeat_orders, margin_step
+    group by fitted_on, fit, repeat_orders, margin_step
 
 )
 

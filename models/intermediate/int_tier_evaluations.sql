@@ -6,11 +6,25 @@ policy_versions as (
 
 ),
 
-shares as (
+tier_rules as (
 
-    select distinct policy_version
-    from {{ ref("tier_rules") }}
-    where rule = 'top_share'
+    select * from {{ ref("tier_rules") }}
+
+),
+
+tier_metrics as (
+
+    select * from {{ ref("tier_metrics") }}
+
+),
+
+-- What is told on some days only: who is in a top share, and what a customer will bring.
+evaluated as (
+
+    select distinct tier_rules.policy_version
+    from tier_rules
+    left join tier_metrics on tier_rules.metric = tier_metrics.metric
+    where tier_rules.rule = 'top_share' or tier_metrics.kind = 'projection'
 
 ),
 
@@ -76,7 +90,7 @@ int_tier_evaluations as (
         ) as next_due_on,
         least(due_dates.due_on, {{ as_of_date() }}) as evaluated_on
     from due_dates
-    inner join shares on due_dates.policy_version = shares.policy_version
+    inner join evaluated on due_dates.policy_version = evaluated.policy_version
     inner join policy_versions on due_dates.policy_version = policy_versions.policy_version
 
 )

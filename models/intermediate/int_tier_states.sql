@@ -3,7 +3,7 @@ with
 measures as (
 
     select * from {{ ref("int_tier_measures") }}
-    where kind = 'state'
+    where kind in ('state', 'projection')
 
 ),
 
@@ -28,6 +28,18 @@ payments as (
 orders as (
 
     select * from {{ ref("int_orders_costed") }}
+
+),
+
+projection_dates as (
+
+    select * from {{ ref("int_tier_projection_dates") }}
+
+),
+
+projections as (
+
+    select * from {{ ref("int_ltv_projections") }}
 
 ),
 
@@ -96,6 +108,24 @@ int_tier_states as (
     from states
     inner join measures on states.metric = measures.metric
     where states.counts_until is null or states.counts_from < states.counts_until
+
+    union all
+
+    -- What was projected on an evaluation stands until the next one.
+    select
+        projection_dates.policy_version,
+        'projected_ltv_12m' as metric,
+        projections.customer_id,
+        projection_dates.projected_on as counts_from,
+        projection_dates.next_projected_on as counts_until,
+        projections.projected_ltv_12m as amount
+    from projection_dates
+    inner join projections on projection_dates.projected_on = projections.projected_on
+    inner join measures
+        on
+            projection_dates.policy_version = measures.policy_version
+            and measures.metric = 'projected_ltv_12m'
+    where projections.projected_ltv_12m is not null
 
 )
 

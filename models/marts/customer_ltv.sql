@@ -15,6 +15,7 @@ margins as (
 projections as (
 
     select * from {{ ref("int_ltv_projections") }}
+    where projected_on = {{ as_of_date() }}
 
 ),
 

@@ -3,6 +3,7 @@ with
 methods as (
 
     select * from {{ ref("int_ltv_methods") }}
+    where fitted_on = {{ as_of_date() }}
 
 ),
 
@@ -52,11 +53,13 @@ ltv_backtests as (
     from methods
     left join buying_fits
         on
-            buying_fits.fit = 'tonight'
+            methods.fitted_on = buying_fits.fitted_on
+            and buying_fits.fit = 'tonight'
             and methods.method <> 'baseline'
     left join value_fits
         on
-            value_fits.fit = 'tonight'
+            methods.fitted_on = value_fits.fitted_on
+            and value_fits.fit = 'tonight'
             and methods.method = 'mbg_nbd_gamma_gamma'
 
 )

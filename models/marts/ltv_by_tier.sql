@@ -21,12 +21,14 @@ tier_history as (
 scores as (
 
     select * from {{ ref("int_ltv_backtest_scores") }}
+    where fitted_on = {{ as_of_date() }}
 
 ),
 
 methods as (
 
     select * from {{ ref("int_ltv_methods") }}
+    where fitted_on = {{ as_of_date() }}
 
 ),
 

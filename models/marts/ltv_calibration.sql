@@ -3,6 +3,7 @@ with
 scores as (
 
     select * from {{ ref("int_ltv_backtest_scores") }}
+    where fitted_on = {{ as_of_date() }}
 
 ),
 

@@ -11,6 +11,8 @@ stg_buying_fits as (
     select
         -- text
         fit,
+        -- dates and times
+        fitted_on,
         -- numbers
         customers,
         repeat_customers,

@@ -11,6 +11,8 @@ stg_order_brackets as (
     select
         -- text
         fit,
+        -- dates and times
+        fitted_on,
         -- numbers
         repeat_orders,
         age_weeks,

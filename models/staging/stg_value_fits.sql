@@ -11,6 +11,8 @@ stg_value_fits as (
     select
         -- text
         fit,
+        -- dates and times
+        fitted_on,
         -- numbers
         repeat_customers,
         customers_without_margin,

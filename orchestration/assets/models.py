@@ -1,7 +1,7 @@
 """The dbt models, seeds and tests as assets and checks: a step and a dbt process for each phase.
 
-What hangs on the fits is built in the second phase, everything else in the first. A test runs in
-the phase that builds the last of what it reads.
+What hangs on no fit is built in the first phase, what hangs on a fit to the history of tiers in the
+last, everything else between them. A test runs in the phase that builds the last of what it reads.
 """
 
 import json
@@ -15,7 +15,7 @@ import duckdb
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
-from orchestration import quality
+from orchestration import fits, quality
 from orchestration.assets.common import landed_night, plain_errors
 from orchestration.dbt_runner import prepare_manifest
 from orchestration.errors import mask
@@ -29,7 +29,10 @@ from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
 ON_FITS = f"source:{SCHEMA}+"
-"""What the second phase builds, in dbt's words; sources are theirs, the rest follows."""
+"""What the later phases build, in dbt's words; sources are theirs, the rest follows."""
+
+ON_LATE_FITS = " ".join(f"source:{SCHEMA}.{table}+" for fit in fits.LATE for table in fit.writes)
+"""What the last phase builds: what hangs on fits to what the second one built."""
 
 Events = Iterator[dg.Output | dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult]
 
@@ -52,12 +55,17 @@ class Translator(DagsterDbtTranslator):
 def _load_manifest() -> dict[str, Any]:
     """Read the manifest, with each test that names several models hung on the last of them."""
     manifest = json.loads(prepare_manifest(Settings()).read_bytes())
-    late = _downstream_of_fits(manifest)
+    fitted = {table for fit in fits.ALL for table in fit.writes}
+    fitted_late = {table for fit in fits.LATE for table in fit.writes}
+    later = [_downstream_of(manifest, tables) for tables in (fitted, fitted_late)]
 
-    def nearness(node: dict[str, Any]) -> tuple[bool, int, str]:
+    def phase(name: str) -> int:
+        return sum(name in each for each in later)
+
+    def nearness(node: dict[str, Any]) -> tuple[int, int, str]:
         schema = node["schema"]
         layer = _LAYERS.index(schema) if schema in _LAYERS else 0
-        return (node["unique_id"] in late, layer, node["name"])
+        return (phase(node["unique_id"]), layer, node["name"])
 
     for test in manifest["nodes"].values():
         if test["resource_type"] == "test":
@@ -65,15 +73,19 @@ def _load_manifest() -> dict[str, Any]:
             models = [node for node in named if node]
             attached = test.get("attached_node")
             # One that is declared at an early model and reads a late one can only run late.
-            if models and (not attached or (test["unique_id"] in late and attached not in late)):
+            if models and (not attached or phase(test["unique_id"]) > phase(attached)):
                 test["attached_node"] = max(models, key=nearness)["unique_id"]
     return manifest
 
 
-def _downstream_of_fits(manifest: dict[str, Any]) -> set[str]:
-    """The ids of all nodes that `ON_FITS` selects."""
+def _downstream_of(manifest: dict[str, Any], tables: AbstractSet[str]) -> set[str]:
+    """The ids of these tables of the fits and of all nodes that hang on them."""
     found: set[str] = set()
-    coming = [name for name in manifest["sources"] if name.split(".")[2] == SCHEMA]
+    coming = [
+        name
+        for name in manifest["sources"]
+        if name.split(".")[2] == SCHEMA and name.split(".")[3] in tables
+    ]
     while coming:
         name = coming.pop()
         if name not in found:
@@ -110,7 +122,8 @@ def _phase(name: str, **selection: str) -> dg.AssetsDefinition:
     )
     def phase(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: Dbt) -> Events:
         later = selection.get("exclude") if context.is_subset else None
-        yield from _build(context, warehouse.settings, dbt, ["--exclude", later] if later else [])
+        arguments = ["--exclude", *later.split()] if later else []
+        yield from _build(context, warehouse.settings, dbt, arguments)
 
     return phase
 
@@ -138,7 +151,9 @@ def _build(
 
 
 dbt_models = _phase("dbt_models", exclude=ON_FITS)
-dbt_models_on_fits = _phase("dbt_models_on_fits", select=ON_FITS)
+dbt_models_on_fits = _phase("dbt_models_on_fits", select=ON_FITS, exclude=ON_LATE_FITS)
+dbt_models_on_late_fits = _phase("dbt_models_on_late_fits", select=ON_LATE_FITS)
+PHASES = (dbt_models, dbt_models_on_fits, dbt_models_on_late_fits)
 
 
 def _run_results(settings: Settings) -> Path:

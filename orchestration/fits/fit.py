@@ -47,18 +47,23 @@ def run(settings: Settings, fit: Fit, as_of_date: date) -> dict[str, int]:
     Returns the rows of each.
     """
     with connect(settings) as connection:
-        inputs = {
-            table.split(".")[1]: connection.execute(
-                f"select * from {table} order by all"
-            ).to_arrow_table()
-            for table in fit.reads
-        }
-        outputs = fit.compute(inputs)
-        connection.execute("begin")
-        empty_tables(connection, fit.writes)
-        for name in fit.writes:
-            _fill(connection, name, outputs[name], as_of_date)
-        connection.execute("commit")
+        return run_on(connection, fit, as_of_date)
+
+
+def run_on(connection: duckdb.DuckDBPyConnection, fit: Fit, as_of_date: date) -> dict[str, int]:
+    """The same in whatever database the connection is in."""
+    inputs = {
+        table.split(".")[1]: connection.execute(
+            f"select * from {table} order by all"
+        ).to_arrow_table()
+        for table in fit.reads
+    }
+    outputs = fit.compute(inputs)
+    connection.execute("begin")
+    empty_tables(connection, fit.writes)
+    for name in fit.writes:
+        _fill(connection, name, outputs[name], as_of_date)
+    connection.execute("commit")
     return {name: outputs[name].num_rows for name in fit.writes}
 
 

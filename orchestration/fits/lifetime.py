@@ -6,7 +6,9 @@ is tabulated here for every history it may ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -36,27 +38,38 @@ _DRAWS = 100
 
 
 def compute(inputs: Tables) -> Tables:
-    """Fit each set of histories, and tabulate tonight's for scoring; no customers, no rows."""
+    """Fit each set of histories, and tabulate what it scores; no customers, no rows.
+
+    A set is named by the date as known on which it was taken (the night, or a day in the past that
+    a tier rule looks at) and by `fit`.
+    """
     given = parameters(inputs, "ltv_discount_rate", "ltv_interval_share")
-    margins = {each["fit"]: each for each in _grouped(inputs["int_margin_counts"])}
-    months = {each["fit"]: each["horizon_months"] for each in inputs["int_ltv_dates"].to_pylist()}
+    margins = {_name(each): each for each in _grouped(inputs["int_margin_counts"])}
+    dates = inputs["int_ltv_dates"].to_pylist()
+    months = {_name(each): each["horizon_months"] for each in dates}
+    night = max(each["fitted_on"] for each in dates)
+    last = max(each["evaluated_on"] for each in dates)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in LIFETIME.writes}
     for each in _grouped(inputs["int_history_counts"]):
         if not each["customers"].any():
             continue  # test accounts only
+        name, is_tonight = _name(each), _name(each) == (night, TONIGHT)
         buying = fit_buying(
             each["repeat_orders"], each["weeks_to_last_order"], each["age_weeks"], each["customers"]
         )
-        value = _fit_value(margins.get(each["fit"]))
+        value = _fit_value(margins.get(name))
         found["buying_fits"].append(_buying_row(each, buying))
-        found["value_fits"] += _value_rows(each["fit"], margins.get(each["fit"]), value)
+        found["value_fits"] += _value_rows(name, margins.get(name), value)
         if buying.is_at_bound:
             continue  # nobody is scored by what the data cannot tell
-        horizons = HORIZONS if each["fit"] == TONIGHT else (months[each["fit"]],)
+        horizons = HORIZONS if is_tonight else (months[name],)
+        # Tonight's fit scores days to come as well, on which everybody is older.
+        weeks_ahead = ceil((last - night).days / 7) if is_tonight else 0
         found["order_brackets"] += [
-            _brackets(each, buying, horizon, given["ltv_discount_rate"]) for horizon in horizons
+            _brackets(each, buying, horizon, given["ltv_discount_rate"], weeks_ahead)
+            for horizon in horizons
         ]
-        if each["fit"] == TONIGHT:
+        if is_tonight:
             width = float(norm.ppf((1 + given["ltv_interval_share"]) / 2))
             found["order_spreads"] += [
                 _order_spreads(each, buying, horizon, width) for horizon in horizons
@@ -88,14 +101,25 @@ LIFETIME = Fit(
 
 def _grouped(rows: pa.Table) -> Iterable[dict[str, Any]]:
     """The columns of each fit as vectors, its name beside them."""
-    for name in sorted(pc.unique(rows["fit"]).to_pylist()):
-        of_fit = rows.filter(pc.equal(rows["fit"], name)).drop_columns(["fit"])
-        yield {"fit": name} | {each: of_fit[each].to_numpy() for each in of_fit.column_names}
+    names = rows.select(_NAME).group_by(_NAME).aggregate([]).to_pylist()
+    for name in sorted(names, key=_name):
+        is_its = pc.and_(*(pc.equal(rows[column], name[column]) for column in _NAME))
+        of_fit = rows.filter(is_its).drop_columns(_NAME)
+        yield name | {each: of_fit[each].to_numpy() for each in of_fit.column_names}
+
+
+_NAME = ["fitted_on", "fit"]
+
+
+def _name(row: Mapping[str, Any]) -> tuple[date, str]:
+    """What names the fit of a row."""
+    return row["fitted_on"], row["fit"]
 
 
 def _buying_row(histories: dict[str, Any], fit: BuyingFit) -> dict[str, Any]:
     customers, repeats = histories["customers"], histories["repeat_orders"] > 0
     return {
+        "fitted_on": histories["fitted_on"],
         "fit": histories["fit"],
         "customers": int(customers.sum()),
         "repeat_customers": int(customers[repeats].sum()),
@@ -122,7 +146,7 @@ _OF_MARGINS = ("repeat_orders", "mean_margin", "customers")
 
 
 def _value_rows(
-    name: str, margins: dict[str, Any] | None, fit: ValueFit | None
+    name: tuple[date, str], margins: dict[str, Any] | None, fit: ValueFit | None
 ) -> list[dict[str, Any]]:
     if margins is None or fit is None:
         return []
@@ -130,7 +154,8 @@ def _value_rows(
     earns = mean > 0
     return [
         {
-            "fit": name,
+            "fitted_on": name[0],
+            "fit": name[1],
             "repeat_customers": int(customers.sum()),
             "customers_without_margin": int(customers[~earns].sum()),
             "p": fit.p,
@@ -151,7 +176,7 @@ def _correlation(x: Vector, y: Vector, weights: Vector) -> float | None:
 
 
 def _brackets(
-    histories: dict[str, Any], fit: BuyingFit, months: int, yearly_rate: float
+    histories: dict[str, Any], fit: BuyingFit, months: int, yearly_rate: float, weeks_ahead: int
 ) -> dict[str, Any]:
     """Expected orders of a customer still there, for every count of orders and age up to the most.
 
@@ -161,7 +186,7 @@ def _brackets(
         each.ravel()
         for each in np.meshgrid(
             np.arange(histories["repeat_orders"].max() + 1),
-            np.arange(histories["age_weeks"].max() + 1),
+            np.arange(histories["age_weeks"].max() + weeks_ahead + 1),
             indexing="ij",
         )
     )
@@ -172,6 +197,7 @@ def _brackets(
         discounted += (until - orders) / (1 + yearly_rate) ** (month / 12)
         orders = until
     return {
+        "fitted_on": [histories["fitted_on"]] * len(x),
         "fit": [histories["fit"]] * len(x),
         "repeat_orders": x,
         "age_weeks": age,

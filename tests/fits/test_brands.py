@@ -99,9 +99,9 @@ def build(settings: Settings, orders: list[Order]) -> list[dict]:
             "id as order_id, 1 as quantity, price as unit_price, cost as unit_cost from rows"
         )
     command = ["build", "--quiet", "--exclude-resource-type", "test", "unit_test", "--select"]
-    read = {f"+{table.split('.')[1]}" for fit in fits.ALL for table in fit.reads}
+    read = {f"+{table.split('.')[1]}" for fit in fits.EARLY for table in fit.reads}
     run_dbt(settings, *command, *read, *MODELS, "--exclude", "source:fitted+", as_of=AS_OF)
-    for fit in fits.ALL:
+    for fit in fits.EARLY:
         fits.run(settings, fit, AS_OF)
     late = [f"{model},source:fitted+" for model in MODELS]
     run_dbt(settings, *command, *late, as_of=AS_OF)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from orchestration.fits.clv import draws, expected_orders_if_alive, fit_buying, fit_value
 from orchestration.fits.fit import declared
 from orchestration.fits.lifetime import LIFETIME, WEEKS_PER_MONTH
 
+NIGHT = date(2026, 7, 1)
 POLICY = {"ltv_discount_rate": 0.1, "ltv_interval_share": 0.8}
 
 
@@ -45,6 +48,7 @@ def inputs(
     return {
         "int_history_counts": pa.table(
             {
+                "fitted_on": pa.array([NIGHT] * len(x), pa.date32()),
                 "fit": pa.array(["tonight"] * len(x), pa.string()),
                 "repeat_orders": pa.array(x, pa.int64()),
                 "weeks_to_last_order": pa.array(t_x, pa.int32()),
@@ -54,6 +58,7 @@ def inputs(
         ),
         "int_margin_counts": pa.table(
             {
+                "fitted_on": pa.array([NIGHT] * len(n), pa.date32()),
                 "fit": pa.array(["tonight"] * len(n), pa.string()),
                 "repeat_orders": pa.array(n, pa.int64()),
                 "margin_step": pa.array([0] * len(n), pa.int32()),
@@ -61,7 +66,14 @@ def inputs(
                 "mean_margin": pa.array(mean, pa.float64()),
             }
         ),
-        "int_ltv_dates": pa.table({"fit": ["tonight"], "horizon_months": [12]}),
+        "int_ltv_dates": pa.table(
+            {
+                "fitted_on": [NIGHT],
+                "fit": ["tonight"],
+                "evaluated_on": [NIGHT],
+                "horizon_months": [12],
+            }
+        ),
         "policy_parameters": pa.table({"parameter": list(POLICY), "value": list(POLICY.values())}),
     }
 
@@ -155,6 +167,37 @@ def test_everyone_bought_once() -> None:
     assert row["repeat_customers"] == 0 and row["is_at_bound"]
     for name in LIFETIME.writes[1:]:
         assert not found[name].num_rows, name
+
+
+def test_each_date_has_fits_of_its_own_and_only_the_night_an_interval() -> None:
+    """A past date is fitted to what is given for it; the night's brackets reach a year ahead."""
+    past = date(2026, 4, 1)
+    now, then = brand(800), brand(400, seed=2)
+    both = {
+        name: pa.concat_tables(
+            [rows, then[name].set_column(0, "fitted_on", pa.array([past] * then[name].num_rows))]
+        )
+        for name, rows in now.items()
+        if "fitted_on" in rows.column_names
+    }
+    ahead = {"fitted_on": NIGHT, "fit": "tonight", "horizon_months": 12}
+    ahead["evaluated_on"] = NIGHT + timedelta(days=366)
+    both["int_ltv_dates"] = pa.concat_tables(
+        [both["int_ltv_dates"], pa.Table.from_pylist([ahead], both["int_ltv_dates"].schema)]
+    )
+    found = LIFETIME.compute(now | both)
+    alone = {NIGHT: LIFETIME.compute(now), past: LIFETIME.compute(then)}
+    for name in ("buying_fits", "value_fits"):
+        for row in found[name].to_pylist():
+            (same,) = alone[row["fitted_on"]][name].to_pylist()
+            assert row | {"fitted_on": NIGHT} == same
+    for name in ("order_spreads", "margin_spreads"):
+        assert found[name].equals(alone[NIGHT][name])
+    brackets = found["order_brackets"]
+    for day, rows, weeks in ((NIGHT, now, 53), (past, then, 0)):
+        of_day = brackets.filter(pc.equal(brackets["fitted_on"], day))
+        oldest = pc.max(rows["int_history_counts"]["age_weeks"]).as_py()
+        assert pc.max(of_day["age_weeks"]).as_py() == oldest + weeks
 
 
 @pytest.mark.parametrize("histories", [{}, {(1, 2, 3): 0}])

@@ -47,18 +47,22 @@ def test_each_raw_table_feeds_the_staging_model_of_its_source(graph) -> None:
     assert sources == {key(f"raw/{table}") for table in load_contract()}
 
 
-def test_each_fitted_table_is_written_by_one_fit_from_models_of_the_first_phase(graph) -> None:
-    from orchestration.assets.models import dbt_models
+def test_each_fitted_table_is_written_by_one_fit_from_models_of_a_phase_before(graph) -> None:
+    from orchestration.assets.models import PHASES
+
+    first, second, last = (phase.keys for phase in PHASES)
 
     written = [table for fit in fits.ALL for table in fit.writes]
     assert sorted(written) == sorted(declared())
     for fit in fits.ALL:
-        assert {key(read.replace(".", "/")) for read in fit.reads} <= dbt_models.keys
+        behind, readers = (first | second, last) if fit in fits.LATE else (first, second)
+        assert {key(read.replace(".", "/")) for read in fit.reads} <= behind
         for table in fit.writes:
             fitted = graph.get(key(f"fitted/{table}"))
             assert fitted.is_materializable and fitted.group_name == "fitted"
             assert fitted.parent_keys == {key(read.replace(".", "/")) for read in fit.reads}
             assert {child.path[0] for child in fitted.child_keys} == {"staging"}
+            assert fitted.child_keys <= readers
 
 
 def test_every_step_of_the_night_has_words_for_a_terminal() -> None:
@@ -102,12 +106,12 @@ def test_whatever_leaves_the_house_waits_for_the_gate(graph) -> None:
         assert graph.get(key(name)).group_name == "delivery"
 
 
-def test_whatever_leaves_the_house_waits_for_both_phases_of_dbt(graph) -> None:
+def test_whatever_leaves_the_house_waits_for_all_phases_of_dbt(graph) -> None:
     """A failed test fails the step of its phase, and stops what depends on any of its models."""
-    from orchestration.assets.models import dbt_models, dbt_models_on_fits
+    from orchestration.assets.models import PHASES
 
     for name in ("published_marts", "holdout_log", "exports", "push_outbox"):
-        for phase in (dbt_models, dbt_models_on_fits):
+        for phase in PHASES:
             assert phase.keys & graph.get(key(name)).parent_keys, (name, phase.op.name)
 
 

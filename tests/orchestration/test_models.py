@@ -10,6 +10,8 @@ from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
 
+LATE = "lookalike_coefficients"
+
 
 def result(name: str, status: str, query: str = "", message: str = "Got 3 results") -> dict:
     return {
@@ -69,21 +71,21 @@ def test_each_model_and_test_is_built_in_one_phase_and_no_test_before_what_it_re
     """The whole selection of each phase, as dbt makes it out, and the checks that Dagster shows."""
     from dagster_dbt.utils import select_unique_ids
 
-    from orchestration.assets.models import MANIFEST, ON_FITS, dbt_models, dbt_models_on_fits
+    from orchestration.assets.models import MANIFEST, ON_FITS, ON_LATE_FITS, PHASES
 
     nodes = MANIFEST["nodes"]
-    early, late = (
-        select_unique_ids(select, exclude, "", None, MANIFEST) & nodes.keys()
-        for select, exclude in (("fqn:*", ON_FITS), (ON_FITS, ""))
-    )
-    assert early and late
-    assert early | late == nodes.keys()
-    assert not early & late
-    for name in early:
-        assert not late & set(nodes[name]["depends_on"].get("nodes", [])), name
-    for phase, names in ((dbt_models, early), (dbt_models_on_fits, late)):
+    built: set[str] = set()
+    selections = (("fqn:*", ON_FITS), (ON_FITS, ON_LATE_FITS), (ON_LATE_FITS, ""))
+    for phase, (select, exclude) in zip(PHASES, selections, strict=True):
+        names = select_unique_ids(select, exclude, "", None, MANIFEST) & nodes.keys()
+        assert names and not names & built
+        built |= names
+        for name in names:
+            reads = set(nodes[name]["depends_on"].get("nodes", [])) & nodes.keys()
+            assert reads <= built, name
         tests = sorted(nodes[name]["name"] for name in names if is_test(nodes[name]))
         assert sorted(check.name for check in phase.check_keys) == tests
+    assert built == nodes.keys()
 
 
 def is_test(node: dict) -> bool:
@@ -104,22 +106,26 @@ def test_a_test_declared_early_that_reads_a_late_model_is_hung_on_that(monkeypat
         }
 
     manifest = {
-        "sources": {"source.vip_sms.fitted.t": {}},
+        "sources": {f"source.vip_sms.fitted.{name}": {} for name in ("buying_fits", LATE)},
         "nodes": {
             each["unique_id"]: each
             for each in (
                 node("m.early", "model", "marts"),
-                node("m.late", "model", "staging", "source.vip_sms.fitted.t"),
+                node("m.late", "model", "staging", "source.vip_sms.fitted.buying_fits"),
+                node("m.last", "model", "staging", f"source.vip_sms.fitted.{LATE}"),
+                node("t.last", "test", "", "m.late", "m.last", attached_node="m.late"),
                 node("t.same", "test", "", "m.early", "m.late", attached_node="m.early"),
                 node("t.loose", "test", "", "m.late", "m.early"),
                 node("t.early", "test", "", "m.early", attached_node="m.early"),
             )
         },
         "child_map": {
-            "source.vip_sms.fitted.t": ["m.late"],
+            "source.vip_sms.fitted.buying_fits": ["m.late"],
             "m.early": ["t.same", "t.loose", "t.early"],
-            "m.late": ["t.same", "t.loose"],
-            **{name: [] for name in ("t.same", "t.loose", "t.early")},
+            "m.late": ["t.same", "t.loose", "t.last"],
+            f"source.vip_sms.fitted.{LATE}": ["m.last"],
+            "m.last": ["t.last"],
+            **{name: [] for name in ("t.same", "t.loose", "t.early", "t.last")},
         },
     }
     monkeypatch.setattr(models.json, "loads", lambda _: manifest)
@@ -128,4 +134,9 @@ def test_a_test_declared_early_that_reads_a_late_model_is_hung_on_that(monkeypat
         for name, each in models._load_manifest()["nodes"].items()
         if is_test(each)
     }
-    assert hung == {"t.same": "m.late", "t.loose": "m.late", "t.early": "m.early"}
+    assert hung == {
+        "t.same": "m.late",
+        "t.loose": "m.late",
+        "t.early": "m.early",
+        "t.last": "m.last",
+    }

@@ -189,6 +189,7 @@ CONTRADICTIONS = [
     (EXCLUSIONS, exclude(policy_version="x"), 2, "belongs to no version"),
     (EXCLUSIONS, exclude(exclusion_id=""), 2, "has no exclusion_id"),
     (EXCLUSIONS, exclude(metric="shoe_size"), 2, "metric shoe_size"),
+    (EXCLUSIONS, exclude(metric="projected_ltv_12m"), 2, "is a guess, and takes no tier away"),
     (EXCLUSIONS, exclude(rule="top_share"), 2, "rule is top_share"),
     (EXCLUSIONS, exclude(threshold="-1"), 2, "threshold -1"),
     (EXCLUSIONS, exclude(unit="orders"), 2, "unit orders"),

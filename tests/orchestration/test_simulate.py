@@ -87,6 +87,18 @@ def test_a_draft_that_begins_later_is_replayed_from_the_start(
     assert made.as_dict()["as_of_date"] == "2026-07-01"
 
 
+@pytest.mark.slow
+def test_a_draft_by_what_is_projected_is_fitted_on_its_own_days(
+    built: Settings, tmp_path: Path
+) -> None:
+    """The night has one projection; the draft looks at each quarter's, and has them made."""
+    made = simulate(built, EXAMPLES / "top_decile_by_projected_value", tmp_path / "moves.csv")
+    (vip,) = made.draft
+    assert 0.05 < vip.share_of_active < 0.2
+    quarters = {day for day, policy, share in made.history if policy == "draft" and share > 0}
+    assert len(quarters) > 12
+
+
 def test_a_draft_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
     text = (draft / "tier_rules.csv").read_text().replace("2000", "-2000")

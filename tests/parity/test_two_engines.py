@@ -109,10 +109,15 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     environment = {**os.environ, **settings.environment(), "VIP_AS_OF_DATE": AS_OF.isoformat()}
     environment |= {"DBT_PROJECT_DIR": str(project), "DBT_PROFILES_DIR": str(project)}
     built = ["build", "--exclude-resource-type", "test", "unit_test"]
-    run(["orchestration.dbt_runner", *built, "--exclude", "source:fitted+"], project, environment)
-    for fit in fits.ALL:
-        fits.run(settings, fit, AS_OF)
-    run(["orchestration.dbt_runner", *built, "--select", "source:fitted+"], project, environment)
+    late = [f"source:fitted.{table}+" for fit in fits.LATE for table in fit.writes]
+    for selection, behind in (
+        (["--exclude", "source:fitted+"], fits.EARLY),
+        (["--select", "source:fitted+", "--exclude", *late], fits.LATE),
+        (["--select", *late], ()),
+    ):
+        run(["orchestration.dbt_runner", *built, *selection], project, environment)
+        for fit in behind:
+            fits.run(settings, fit, AS_OF)
     run(["orchestration.second_engine"], project, environment)
     return Night(settings, tables_of(project / "target" / "manifest.json"))
 

@@ -7,15 +7,24 @@ counts, who is in a share, what is held. Amounts, counts and rates are whole ten
 from __future__ import annotations
 
 from calendar import monthrange
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from math import floor, log, sqrt
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from orchestration.fits.clv import (
+    expected_orders_if_alive,
+    fit_buying,
+    fit_value,
+    probability_alive,
+)
 
 UNIT = 10_000
 NOTHING = -(10**17)
@@ -34,6 +43,7 @@ METRICS: dict[str, tuple[str, str | None, int | None, str]] = {
     "refund_amount_12m": ("refund_amount", None, 12, "month"),
     "average_order_value_12m": ("order_revenue", "orders", 12, "month"),
     "projected_margin_12m": ("margin", None, 12, "month"),
+    "projected_ltv_12m": ("projection", None, None, "evaluation"),
     "return_rate_12m": ("refund_amount", "order_revenue", 12, "month"),
     "discount_share_12m": ("discount_amount", "gross_revenue", 12, "month"),
 }
@@ -142,6 +152,8 @@ class Movement:
     revenue: int = 0
     refund: int = 0
     orders: int = 1
+    ordered: date | None = None
+    """Of a refund, the day of the order that came back."""
 
     def part(self, component: str, basis: str) -> int:
         if component == "qualifying_spend":
@@ -177,6 +189,196 @@ def four_digits(numerator: int, denominator: int) -> int:
     return int(eight.quantize(Decimal("1e-4"), ROUND_HALF_UP).scaleb(4))
 
 
+# ---- what is projected
+
+
+class Past(NamedTuple):
+    """What was known of a customer on a date; margins in units."""
+
+    is_test: bool
+    order_days: int
+    days_to_last: int
+    age: int
+    order_days_12m: int
+    margin: int
+    repeat_margin: int
+    margin_12m: int
+
+
+def weeks(count: int) -> int:
+    return (2 * count + 7) // 14
+
+
+def in_units(value: float) -> int:
+    """A double as whole ten-thousandths, by way of eight digits."""
+    eight = Decimal(value).quantize(Decimal("1e-8"), ROUND_HALF_UP)
+    return int(eight.quantize(Decimal("1e-4"), ROUND_HALF_UP).scaleb(4))
+
+
+class Projections:
+    """What each customer was expected to bring, as known on any date: written from the decision.
+
+    The search for the estimates is the product's own: the papers' figures hold it.
+    """
+
+    limits: ClassVar[dict[str, float]] = {
+        "ltv_repeat_customers_least": 1000,
+        "ltv_total_error": 0.3,
+        "ltv_without_margin_share": 0.1,
+        "ltv_margin_frequency_correlation": 0.3,
+    }
+    discount_rate = 0.1
+
+    def __init__(self, customers: Mapping[str, Customer], as_of: date) -> None:
+        self.customers, self.as_of = customers, as_of
+        self.methods: Counter[str] = Counter()
+        self._of_day: dict[date, dict[str, int]] = {}
+        self._models: dict[date, tuple[str, dict[str, Any]]] = {}
+
+    def of(self, customer: str, day: date) -> int:
+        """The projection of a date; on a day to come by tonight's model, with no more orders."""
+        if day not in self._of_day:
+            method, model = self._model(min(day, self.as_of))
+            self.methods[method] += 1
+            self._of_day[day] = {
+                who: in_units(orders * margin)
+                for who, past in self._known(day).items()
+                for orders, margin in [self._expected(method, model, past, 12)]
+            }
+        return self._of_day[day].get(customer, 0)
+
+    def _known(self, day: date) -> dict[str, Past]:
+        found = {}
+        for who, customer in self.customers.items():
+            moves = [m for m in customer.movements if m.day < min(day, self.as_of)]
+            bought = sorted({m.day for m in moves if m.orders})
+            if bought:
+                first, year = bought[0], add_months(day, -12)
+                margins = [(m.ordered or m.day, m.day, m.part("margin", "")) for m in moves]
+                found[who] = Past(
+                    customer.is_test,
+                    len(bought),
+                    (bought[-1] - first).days,
+                    (day - first).days,
+                    sum(each >= year for each in bought),
+                    sum(margin for _, _, margin in margins),
+                    sum(margin for ordered, _, margin in margins if ordered > first),
+                    sum(margin for _, booked, margin in margins if booked >= year),
+                )
+        return found
+
+    def _fit(self, day: date) -> dict[str, Any]:
+        """Both fits of a date; empty where nobody had ordered."""
+        known = [past for past in self._known(day).values() if not past.is_test]
+        if not known:
+            return {}
+        groups = Counter(
+            (past.order_days - 1, weeks(past.days_to_last), weeks(past.age)) for past in known
+        )
+        x, t_x, age, customers = np.array([(*key, groups[key]) for key in sorted(groups)]).T
+        found: dict[str, Any] = {"buying": fit_buying(x, t_x, age, customers)}
+        repeats = [past for past in known if past.order_days > 1]
+        found["repeat_customers"] = len(repeats)
+        steps: dict[tuple[int, int], list[int]] = {}
+        for past in repeats:
+            mean = in_units(past.repeat_margin / UNIT / (past.order_days - 1))
+            if mean > 0:
+                step = floor(log(mean / UNIT) * 50)
+                steps.setdefault((past.order_days - 1, step), []).append(mean)
+        if steps:
+            x, mean, customers = np.array(
+                [
+                    (key[0], sum(steps[key]) / UNIT / len(steps[key]), len(steps[key]))
+                    for key in sorted(steps)
+                ]
+            ).T
+            found["value"] = fit_value(x, mean, customers)
+            found["without"] = 1 - customers.sum() / len(repeats)
+            spread = np.cov(np.stack([x, mean]), fweights=customers.astype(int), ddof=0)
+            scale = sqrt(spread[0, 0] * spread[1, 1])
+            found["correlation"] = spread[0, 1] / scale if scale > 0 else 0.0
+        return found
+
+    def _expected(
+        self, method: str, model: dict[str, Any], past: Past, months: int, rate: float | None = None
+    ) -> tuple[float, float]:
+        """Orders, each month's discounted at the yearly rate, and the margin of one."""
+        rate = self.discount_rate if rate is None else rate
+        own = past.margin / UNIT / past.order_days
+        worth = [(1 + rate) ** (-month / 12) for month in range(1, months + 1)]
+        if method == "baseline":
+            margin = own
+            if past.order_days_12m:
+                margin = past.margin_12m / UNIT / past.order_days_12m
+            return past.order_days_12m * sum(worth) / 12, margin
+        fit, x = model["buying"], past.order_days - 1
+        ends = [
+            float(expected_orders_if_alive(fit, x, weeks(past.age), month * 365.25 / 12 / 7))
+            for month in range(months + 1)
+        ]
+        alive = probability_alive(fit, x, past.days_to_last / 7, past.age / 7)
+        left = sum(
+            (end - start) * each for (start, end), each in zip(pairwise(ends), worth, strict=True)
+        )
+        if method == "mbg_nbd_gamma_gamma":
+            value = model["value"]
+            top = value.p * (value.gamma + past.repeat_margin / UNIT)
+            return float(alive) * left, top / (value.p * x + value.q - 1)
+        return float(alive) * left, own
+
+    def _model(self, day: date) -> tuple[str, dict[str, Any]]:
+        """The method that won the backtest as known on a date, and the fit of that date."""
+        if day not in self._models:
+            self._models[day] = self._judge(day)
+        return self._models[day]
+
+    def _judge(self, day: date) -> tuple[str, dict[str, Any]]:
+        first = min(
+            (m.day for each in self.customers.values() for m in each.movements if m.orders),
+            default=day,
+        )
+        months = min(12, (day - first).days // 61)
+        tonight = self._fit(day)
+        if months < 3:
+            return "baseline", tonight
+        split = add_months(day, -months)
+        then, limits = self._fit(split), self.limits
+        fits = [fit for fit in (tonight, then) if fit]
+        if (
+            len(fits) < 2
+            or min(fit["repeat_customers"] for fit in fits) < limits["ltv_repeat_customers_least"]
+            or any(fit["buying"].is_at_bound for fit in fits)
+        ):
+            return "baseline", tonight
+        methods = ["mbg_nbd_own_margin"]
+        if all("value" in fit for fit in fits) and not (
+            any(fit["value"].is_at_bound or fit["value"].q <= 1 for fit in fits)
+            or max(fit["without"] for fit in fits) > limits["ltv_without_margin_share"]
+            or max(abs(fit["correlation"]) for fit in fits)
+            > limits["ltv_margin_frequency_correlation"]
+        ):
+            methods.insert(0, "mbg_nbd_gamma_gamma")
+        now = self._known(day)
+        actual, errors, total = [], {}, {}
+        for method in (*methods, "baseline"):
+            found = []
+            for who, past in self._known(split).items():
+                if not past.is_test:
+                    orders, margin = self._expected(method, then, past, months, rate=0.0)
+                    came = now[who].margin - past.margin
+                    found.append((in_units(orders * margin), came))
+            predicted, actual = zip(*found, strict=True)
+            squares = [round(((p - a) / UNIT) ** 2, 2) for p, a in found]
+            errors[method] = sqrt(sum(squares) / len(squares))
+            total[method] = (sum(predicted) - sum(actual)) / abs(sum(actual)) if sum(actual) else 0
+        best = "baseline"
+        for method in methods:
+            is_fair = abs(total[method]) <= limits["ltv_total_error"]
+            if is_fair and errors[method] < errors["baseline"]:
+                best = method if errors[method] < errors[best] else best
+        return best, tonight
+
+
 class Step(NamedTuple):
     """Where a customer stands on one night."""
 
@@ -206,6 +408,7 @@ class World:
             next(v for v in versions if v.begins <= day and (v.ends is None or day < v.ends))
             for day in self.days
         ]
+        self.projected = Projections(customers, as_of)
         self._begins: dict[tuple[str, str], np.ndarray] = {}
         self._sums: dict[tuple[str, str, str], np.ndarray] = {}
         self._values: dict[tuple[str, str, str], np.ndarray] = {}
@@ -241,6 +444,8 @@ class World:
                     end = len(self.days) if until == EVER else self.index(until)
                     found[self.index(begins) : end] += amount
             return found
+        if metric == "projected_ltv_12m":
+            return self._foresee(customer, version)
         numerator, denominator, _, _ = METRICS[metric]
         if (version.name, metric) not in self._begins:
             self._begins[version.name, metric] = np.array(
@@ -258,6 +463,20 @@ class World:
             [known.setdefault(pair, four_digits(*pair)) if pair[1] else NOTHING for pair in pairs],
             dtype=np.int64,
         )
+
+    def _foresee(self, customer: str, version: Version) -> np.ndarray:
+        """What was projected on an evaluation, on every night until the next."""
+        found = np.zeros(len(self.days), dtype=np.int64)
+        last = self.as_of + timedelta(days=366)
+        for night, day in enumerate(self.days):
+            rules = version.begins <= day and (version.ends is None or day < version.ends)
+            is_due = day == version.begins or is_cadence_date(
+                version.reevaluation, day, version.begins
+            )
+            to_come = day == self.as_of and version.begins > day  # for its first cut
+            if to_come or (rules and is_due and day <= last):
+                found[night:] = self.projected.of(customer, day)
+        return found
 
     def value(self, customer: str, metric: str, version: Version, day: date) -> int:
         return int(self.values(customer, metric, version)[self.index(day)])
