@@ -109,7 +109,7 @@ def land(
             sieve = Sieve(connection, erased, tables)
             currency, reports = _load_all(connection, inputs, settings, sieve)
             defaults = Defaults(currency, settings.default_country.upper())
-            reports += handed.load_handed(connection, told, settings, as_of_date, defaults, sieve)
+            reports += handed.load_handed(connection, told, defaults, sieve)
             is_sample = (raw_dir / files.TRUTH_FILE).exists()
             _insert(
                 connection, "run_context", [(run_id, as_of_date, currency, is_sample, fingerprint)]

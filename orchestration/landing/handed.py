@@ -6,7 +6,7 @@ and whoever it names is in doubt. That they count as a platform's word is the bu
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -62,24 +62,10 @@ def open_handed(connection: duckdb.DuckDBPyConnection, settings: Settings) -> fi
 def load_handed(
     connection: duckdb.DuckDBPyConnection,
     given: files.TableInput,
-    settings: Settings,
-    as_of_date: date,
     defaults: Defaults,
     sieve: Sieve,
 ) -> list[FileReport]:
-    """Load raw.handed_opt_outs and return a report for each file.
-
-    A stop without a time was said when it was handed over, and before the night at the latest: it
-    is in force, and only a later yes undoes it.
-    """
+    """Load raw.handed_opt_outs and return a report for each file."""
     reports = loading.load(connection, given, defaults, sieve)
-    handed = handed_over_at(settings)
-    if handed:
-        last = datetime.combine(as_of_date, datetime.min.time()) - timedelta(seconds=1)
-        said = min(handed.replace(tzinfo=None, microsecond=0), last)
-        connection.execute(
-            f"update raw.{TABLE} set opted_out_at = coalesce(opted_out_at, $1), "
-            "source = coalesce(source, $2)",
-            [said, _SOURCE],
-        )
+    connection.execute(f"update raw.{TABLE} set source = coalesce(source, $1)", [_SOURCE])
     return reports

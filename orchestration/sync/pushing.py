@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 
@@ -50,15 +50,60 @@ class Pushed:
     drift: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-# Whoever has the number, and the customer named.
+# Whoever has the number, and the customer named. A stop without a time that is known already is no
+# new one, unless somebody may have said yes since: then it was said again.
 _HANDED_OVER = """
-select handed.source, customers.customer_id, handed.opted_out_at
-from raw.handed_opt_outs as handed
-inner join raw.customers as customers on handed.customer_id = customers.customer_id
-union
-select handed.source, customers.customer_id, handed.opted_out_at
-from raw.handed_opt_outs as handed
-inner join raw.customers as customers on handed.phone_e164 = customers.phone_e164
+with
+
+handed as (
+
+    select handed.source, customers.customer_id, customers.phone_e164, handed.opted_out_at,
+    from raw.handed_opt_outs as handed
+    inner join raw.customers as customers on handed.customer_id = customers.customer_id
+    union
+    select handed.source, customers.customer_id, customers.phone_e164, handed.opted_out_at,
+    from raw.handed_opt_outs as handed
+    inner join raw.customers as customers on handed.phone_e164 = customers.phone_e164
+
+),
+
+yes as (
+
+    select
+        coalesce(events.phone_e164, customers.phone_e164) as phone_e164,
+        events.customer_id,
+        max(events.occurred_at) as said_at,
+    from raw.consent_events as events
+    left join raw.customers as customers on events.customer_id = customers.customer_id
+    where events.action = 'opt_in'
+    group by all
+
+),
+
+known as (
+
+    select
+        destination as source,
+        contact_id as customer_id,
+        max(cast(cast(occurred_at as timestamptz) as timestamp)) as said_at,
+    from opt_outs
+    group by all
+
+)
+
+select distinct
+    handed.source,
+    handed.customer_id,
+    coalesce(handed.opted_out_at, cast($1 as timestamp)) as said_at,
+from handed
+left join known using (source, customer_id)
+where
+    handed.opted_out_at is not null
+    or known.said_at is null
+    or known.said_at < (
+        select max(said_at) from yes
+        where yes.customer_id = handed.customer_id or yes.phone_e164 = handed.phone_e164
+    )
 order by all
 """
 
@@ -199,19 +244,26 @@ def hear_opt_outs(settings: Settings, destination: str) -> int:
 
 
 def hear_handed_over(settings: Settings) -> int:
-    """Bring home the opt-outs that landed from handed-over files; return how many customers.
+    """Bring home the opt-outs that landed from handed-over files; return how many there are.
 
-    They are a platform's word from then on: kept for good, undone by no import.
+    They are a platform's word from then on: kept for good, undone by no import. One without a time
+    was said when it was handed over; nobody of a sample is heard.
     """
     with open_ledger(settings) as ledger, connect(settings, read_only=True) as connection:
+        night = read_night(connection, LANDED)
+        handed = handed_over_at(settings)
         said: dict[str, list[StopSaid]] = {}
-        for source, customer_id, occurred_at in connection.execute(_HANDED_OVER).fetchall():
-            stop = StopSaid(customer_id, occurred_at.replace(tzinfo=UTC), "handed over")
-            said.setdefault(source, []).append(stop)
-        if not read_night(connection, LANDED)["is_sample"]:
+        if not night["is_sample"]:
+            # At the latest before the night, so that it is in force in it.
+            last = datetime.combine(night["as_of_date"], time(), UTC) - timedelta(seconds=1)
+            connection.register("opt_outs", ledger.opt_outs())
+            moment = min(handed or last, last).replace(microsecond=0, tzinfo=None)
+            for source, customer_id, when in connection.execute(_HANDED_OVER, [moment]).fetchall():
+                stop = StopSaid(customer_id, when.replace(tzinfo=UTC), "handed over")
+                said.setdefault(source, []).append(stop)
             for source, stops in said.items():
                 ledger.note_opt_outs(source, stops)
-            ledger.note_opt_outs(_HANDS, [], handed_over_at(settings))
+            ledger.note_opt_outs(_HANDS, [], handed)
     return sum(len(stops) for stops in said.values())
 
 

@@ -60,21 +60,13 @@ def test_good_files_land_with_their_time_and_source(
     adds_up(report)
     assert brand.rows(ROWS) == [
         ("+12125550143", None, MAY, "attentive"),
-        ("+447400123456", None, JUNE, "attentive"),
-        (None, "c3", JUNE, "hand-over"),
+        ("+447400123456", None, None, "attentive"),
+        (None, "c3", None, "hand-over"),
     ]
     files = {file.file_name: file for file in report.files if file.table_name == "handed_opt_outs"}
     assert set(files) == {"attentive-2026-06.csv", "postscript.csv"}
     assert files["attentive-2026-06.csv"].exact_duplicates == 1
     assert "every_stop_names_someone" not in stops(brand)
-
-
-def test_a_stop_without_a_time_is_in_force_in_the_night_of_its_hand_over(
-    brand: Brand, folder: Path
-) -> None:
-    put(folder, "a.csv", "phone\n+12125550143\n", datetime(2026, 7, 1, 1))
-    load(brand, folder)
-    assert brand.rows(ROWS)[0][2] == datetime(2026, 6, 30, 23, 59, 59)
 
 
 def test_what_does_not_fit_is_kept_counted_and_puts_its_phone_in_doubt(

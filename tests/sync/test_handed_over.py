@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +12,7 @@ from night import AS_OF, build, members
 from vendor import NOW, Vendor, actions
 
 from orchestration import sync
-from orchestration.ledger import open_ledger
+from orchestration.ledger import Ledger, open_ledger
 from orchestration.platforms import DESTINATIONS, Destination, PlatformError
 from orchestration.settings import Settings
 from orchestration.sync import RefusedError
@@ -29,6 +29,10 @@ def night(settings: Settings, *, is_sample: bool = False) -> None:
         con.execute(
             "create table raw.handed_opt_outs (phone_e164 varchar, customer_id varchar, "
             "opted_out_at timestamp, source varchar)"
+        )
+        con.execute(
+            "create table raw.consent_events (customer_id varchar, phone_e164 varchar, "
+            "action varchar, occurred_at timestamp)"
         )
         con.execute(
             "insert into raw.handed_opt_outs values "
@@ -64,6 +68,43 @@ def test_they_are_in_force_at_once_and_outlive_their_file(
     # The file is gone; what it said is not.
     build(settings, members(3), is_sample=False)
     assert set(actions(sync.make_plan(settings, "vendor", AS_OF), "vip")) == set()
+
+
+def test_a_stop_without_a_time_is_one_event_until_somebody_says_yes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """An export that names everybody anew each night: the ledger does not grow, and in doubt it is
+    said again."""
+    settings = settings.model_copy(update={"opt_out_dir": tmp_path / "handed"})
+    settings.opt_out_dir.mkdir()
+
+    def hear(as_of: date, *yes: tuple[str | None, str | None, str, str]) -> list[str]:
+        night(settings)
+        with duckdb.connect(str(settings.paths.warehouse)) as con:
+            con.execute("update raw.handed_opt_outs set opted_out_at = null")
+            con.execute("update raw.run_context set as_of_date = ?", [as_of])
+            for row in yes:
+                con.execute("insert into raw.consent_events values (?, ?, ?, ?)", row)
+        hand_over(settings, -timedelta(days=(as_of - AS_OF).days))
+        sync.hear_handed_over(settings)
+        with open_ledger(settings) as ledger:
+            return [f"{row['contact_id']} {row['occurred_at'][:19]}" for row in stops_of(ledger)]
+
+    first = ["k-c1 2026-06-30T23:59:59", "k-c3 2026-06-30T23:59:59"]
+    assert hear(AS_OF) == first, "in force in the night of its hand-over"
+    no, yes = (
+        ("k-c1", None, "opt_out", "2026-07-02"),
+        (None, "+12025550001", "opt_in", "2026-06-30"),
+    )
+    assert hear(date(2026, 7, 3), no, yes) == first, "a yes before it is none since"
+    later = ("k-c2", "+12025550003", "opt_in", "2026-07-03 10:00")
+    again = [*first, "k-c3 2026-07-03T23:59:59"]
+    assert hear(date(2026, 7, 4), later) == again, "her phone said yes, and the next file said stop"
+    assert hear(date(2026, 7, 5), later) == again
+
+
+def stops_of(ledger: Ledger) -> list[dict]:
+    return ledger.opt_outs("postscript").to_pylist()
 
 
 def test_nobody_of_a_sample_is_kept(settings: Settings) -> None:
