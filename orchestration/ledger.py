@@ -205,6 +205,24 @@ _MIGRATIONS = (
 
     drop table old_messages;
     """,
+    """
+    -- Whether a contact comes off a list for want of consent, whatever is the reason by now.
+    alter table sync_rows add column is_consent integer not null default 0;
+
+    -- Whom a platform knew of no consent for when it was last asked about everybody.
+    create table unsure_contacts (
+        destination text not null,
+        contact_id text not null,
+        primary key (destination, contact_id)
+    ) strict, without rowid;
+
+    -- Files in which nobody erased was found, as they were and by the list as it was.
+    create table searched_files (
+        file text primary key,
+        stamp text not null,
+        list_hash text not null
+    ) strict, without rowid;
+    """,
 )
 
 _HOLDOUT_LOG = pa.schema(
@@ -239,6 +257,7 @@ _SYNC_ROWS = pa.schema(
         ("accepted_hash", pa.string()),
         ("state", pa.string()),
         ("attempts", pa.int64()),
+        ("is_consent", pa.int64()),
         ("job_id", pa.string()),
         ("vendor_id", pa.string()),
     ]
@@ -312,7 +331,7 @@ class Ledger:
         """What is known of `destination`: one row per audience and contact.
 
         A million rows pass through Python here, so what is the same for most is not read from each:
-        `desired_hash` and `attempts` are null for rows that are complete.
+        `desired_hash`, `attempts` and `is_consent` are null for rows that are complete.
         """
         self._connection.execute("begin")  # one moment for all, though a push is writing
         try:
@@ -342,7 +361,8 @@ class Ledger:
         others = self._table(
             "select contact_id, nullif(customer_id, contact_id), tier, "
             "iif(state = 'complete', null, desired_hash), accepted_hash, state, "
-            "iif(state = 'complete', null, attempts), job_id, vendor_id "
+            "iif(state = 'complete', null, attempts), "
+            "state <> 'complete' and is_consent, job_id, vendor_id "
             "from sync_rows where destination = ? and audience = ? "
             "and not (state = 'complete' and job_id is null)",
             (destination, audience),
@@ -372,12 +392,15 @@ class Ledger:
         )
         return [job_id for (job_id,) in found]
 
-    def due(self, destination: str, now: datetime) -> int:
-        """Rows that wait for another try whose time has come, and rows of open jobs."""
+    def due(self, destination: str, now: datetime, *, consent_alone: bool = False) -> int:
+        """Rows that wait for another try whose time has come, and rows of open jobs.
+
+        `consent_alone`: of those who come off a list for want of consent.
+        """
         (found,) = self._connection.execute(
-            "select count(*) from sync_rows where destination = ? and "
+            "select count(*) from sync_rows where destination = ? and is_consent >= ? and "
             "(state = 'processing' or state = 'retry' and coalesce(next_try, '') <= ?)",
-            (destination, now.isoformat(timespec="seconds")),
+            (destination, consent_alone, now.isoformat(timespec="seconds")),
         ).fetchone()
         return int(found)
 
@@ -404,20 +427,25 @@ class Ledger:
         sync_run_id: int,
         destination: str,
         rows: Iterable[tuple[str, str, str, str | None, str]],
+        consent: Collection[str] = (),
     ) -> None:
-        """Note (audience, contact_id, customer_id, tier, desired_hash) before it is sent."""
+        """Note (audience, contact_id, customer_id, tier, desired_hash) before it is sent.
+
+        `consent`: contacts among them who come off the list for want of consent.
+        """
         with self._connection:
             self._connection.executemany(
                 "insert into sync_rows (destination, audience, contact_id, customer_id, tier, "
-                "desired_hash, state, attempts, sync_run_id) "
-                "values (?, ?, ?, ?, ?, ?, 'processing', 1, ?) "
+                "desired_hash, state, attempts, sync_run_id, is_consent) "
+                "values (?, ?, ?, ?, ?, ?, 'processing', 1, ?, ?) "
                 "on conflict do update set tier = excluded.tier, "
                 "customer_id = excluded.customer_id, attempts = "
                 "case when desired_hash = excluded.desired_hash and state <> 'complete' "
                 "then attempts + 1 else 1 end, desired_hash = excluded.desired_hash, "
                 "state = 'processing', job_id = null, error_code = null, error = null, "
-                "next_try = null, sync_run_id = excluded.sync_run_id",
-                ((destination, *row, sync_run_id) for row in rows),
+                "next_try = null, sync_run_id = excluded.sync_run_id, "
+                "is_consent = excluded.is_consent",
+                ((destination, *row, sync_run_id, row[1] in consent) for row in rows),
             )
 
     def record(self, destination: str, entries: Sequence[Entry]) -> None:
@@ -543,9 +571,16 @@ class Ledger:
         )
 
     def note_opt_outs(
-        self, destination: str, stops: Iterable[StopSaid], newest: datetime | None = None
+        self,
+        destination: str,
+        stops: Iterable[StopSaid],
+        newest: datetime | None = None,
+        unsure: Iterable[str] = (),
     ) -> None:
-        """Add opt-outs that a platform told of; with `newest`, note that all up to it were read."""
+        """Add opt-outs that a platform told of; with `newest`, note that all up to it were read.
+
+        `unsure`: whom it knows of no consent for by that reading.
+        """
         with self._connection:
             self._connection.executemany(
                 "insert into opt_outs values (?, ?, ?, ?, ?) on conflict do nothing",
@@ -560,6 +595,44 @@ class Ledger:
                     "read_at = excluded.read_at, newest = max(newest, excluded.newest)",
                     (destination, _now(), newest.isoformat()),
                 )
+                self._connection.execute(
+                    "delete from unsure_contacts where destination = ?", (destination,)
+                )
+                self._connection.executemany(
+                    "insert into unsure_contacts values (?, ?)",
+                    ((destination, contact_id) for contact_id in unsure),
+                )
+
+    def unsure(self, destination: str) -> set[str]:
+        """Whom a platform knew of no consent for when it was last asked about everybody."""
+        found = self._connection.execute(
+            "select contact_id from unsure_contacts where destination = ?", (destination,)
+        )
+        return {contact_id for (contact_id,) in found}
+
+    def note_sure(self, destination: str, contact_ids: Iterable[str]) -> None:
+        """Note that a platform has said of these since that they may be texted."""
+        with self._connection:
+            self._connection.executemany(
+                "delete from unsure_contacts where destination = ? and contact_id = ?",
+                ((destination, contact_id) for contact_id in contact_ids),
+            )
+
+    def searched(self, list_hash: str) -> dict[str, str]:
+        """Files found clean of everybody on a list of erased people, with what told them apart."""
+        found = self._connection.execute(
+            "select file, stamp from searched_files where list_hash = ?", (list_hash,)
+        )
+        return dict(found.fetchall())
+
+    def note_searched(self, list_hash: str, stamps: Mapping[str, str]) -> None:
+        """Note which files are clean, in place of all that was noted before."""
+        with self._connection:
+            self._connection.execute("delete from searched_files")
+            self._connection.executemany(
+                "insert into searched_files values (?, ?, ?)",
+                ((file, stamp, list_hash) for file, stamp in stamps.items()),
+            )
 
     def holdout_log(self, as_of_date: date, *, is_sample: bool) -> pa.Table:
         """Every assignment made up to `as_of_date`, as `raw.holdout_log` has it; dates as text."""
@@ -723,7 +796,7 @@ class Ledger:
                 f"delete from sync_rows where contact_id in gone and destination not in ({kept})",
                 tuple(asked),
             )
-            for table in ("holdout_assignments", "messages", "opt_outs"):
+            for table in ("holdout_assignments", "messages", "opt_outs", "unsure_contacts"):
                 self._connection.execute(f"delete from {table} where contact_id in gone")
             rows = self._connection.total_changes - before
             self._connection.execute(

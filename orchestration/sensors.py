@@ -9,6 +9,7 @@ import dagster as dg
 import duckdb
 
 from orchestration.alerts import alert
+from orchestration.assets.delivery import AGAIN
 from orchestration.errors import UserError
 from orchestration.jobs import nightly_job, push_job
 from orchestration.landing import resolve_as_of
@@ -73,7 +74,7 @@ def raw_files_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     description="Pushes again what a platform did not take, when its time has come.",
 )
 def failed_push_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """What a brake has refused waits for a person, not for this sensor."""
+    """What a brake has refused waits for a person, but for removals for want of consent."""
     if in_flight(context.instance, _settings):
         return dg.SkipReason("a night is still running")
     now = datetime.now(UTC)
@@ -83,8 +84,7 @@ def failed_push_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult |
                 name
                 for name in _settings.destinations
                 if may_push(name, _settings)
-                and ledger.due(name, now)
-                and ledger.last_outcome(name) != "refused"
+                and ledger.due(name, now, consent_alone=ledger.last_outcome(name) == "refused")
             ]
         if not due:
             return dg.SkipReason("nothing has failed that may be tried again")
@@ -98,6 +98,7 @@ def failed_push_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult |
                 run_key=f"{name} {now:%Y-%m-%dT%H:%M}",
                 partition_key=as_of_date.isoformat(),
                 asset_selection=[dg.AssetKey(f"push_{name}")],
+                tags={AGAIN: name},
             )
             for name in due
         ]

@@ -19,11 +19,14 @@ from orchestration.publishing import publish
 from orchestration.quality.wording import masked
 from orchestration.resources import Warehouse
 from orchestration.settings import Settings
-from orchestration.sync import OlderNightError, Pushed, push
+from orchestration.sync import OlderNightError, Pushed, RefusedError, push
 from orchestration.warehouse import connect
 
 # What leaves the house waits for the tests of everything that others read, in either phase of dbt.
 _WHOLE_NIGHT = {*keys_in("marts", "marts_private", "activation"), *GATE_KEYS}
+
+# The tag of a run that the sensor asked for, with the destination as its value.
+AGAIN = "vip/push_again"
 
 _COMMON = {
     "partitions_def": as_of_partitions,
@@ -132,6 +135,11 @@ def _push_asset(destination: Destination) -> dg.AssetsDefinition:
             except OlderNightError as older:
                 # A past night built again is a look back, not an order to send.
                 return dg.MaterializeResult(metadata={"sent": False, "why": str(older)})
+            except RefusedError as refused:
+                if AGAIN not in context.run.tags:
+                    raise
+                # A person knows of the brake; what no brake holds was tried again.
+                return dg.MaterializeResult(metadata={"sent": False, "why": str(refused)})
             finally:
                 quality.write_page(settings, as_of_date)
         return dg.MaterializeResult(metadata=_told(pushed))

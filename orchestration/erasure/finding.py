@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import duckdb
@@ -38,21 +39,51 @@ def find(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Row]
         found += [(place, each.table, each.column, each.rows) for each in search.through(catalogue)]
     if "published" in attached:
         connection.execute("detach published")
-    for place, root in (("exports", settings.paths.exports), ("outbox", settings.paths.outbox)):
-        found += _in_files(connection, search, place, root)
+    found += _in_files(settings, connection, search, erased)
     found += _in_ledger(settings, erased)
     return found + _in_pages(settings, erased)
 
 
 def _in_files(
-    connection: duckdb.DuckDBPyConnection, search: Search, place: str, root: Path
+    settings: Settings, connection: duckdb.DuckDBPyConnection, search: Search, erased: Erased
+) -> list[Row]:
+    """Look through exports and outbox, but for files that were clean and are as they were.
+
+    Once somebody is put on the list every file is looked through again.
+    """
+    paths = settings.paths
+    list_hash = hashlib.sha256("\n".join(sorted(erased.digests)).encode()).hexdigest()
+    found: list[Row] = []
+    with open_ledger(settings) as ledger:
+        known = ledger.searched(list_hash)
+        clean: dict[str, str] = {}
+        for place, root in (("exports", paths.exports), ("outbox", paths.outbox)):
+            stamps = {
+                path: f"{status.st_size} {status.st_mtime_ns}"
+                for path in sorted(root.rglob("*"))
+                if path.suffix in (".csv", ".parquet")
+                for status in [path.stat()]
+            }
+            names = {path: path.relative_to(paths.home).as_posix() for path in stamps}
+            fresh = [path for path in stamps if known.get(names[path]) != stamps[path]]
+            hits = _in_files_of(connection, search, place, fresh)
+            found += hits
+            clean |= {names[path]: stamps[path] for path in stamps if not hits or path not in fresh}
+        ledger.note_searched(list_hash, clean)
+    return found
+
+
+def _in_files_of(
+    connection: duckdb.DuckDBPyConnection, search: Search, place: str, files: list[Path]
 ) -> list[Row]:
     """Files of one header are read as one: a year of nights in a few queries."""
     found: list[Row] = []
     for suffix, reader in ((".csv", "read_csv"), (".parquet", "read_parquet")):
         options = f", {CSV}" if suffix == ".csv" else ""
         alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-        for path in sorted(root.rglob(f"*{suffix}")):
+        for path in files:
+            if path.suffix != suffix:
+                continue
             described = connection.execute(f"describe from {reader}({sql_path(path)}{options})")
             columns = tuple(
                 (name, kind)

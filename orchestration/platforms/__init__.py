@@ -80,10 +80,14 @@ class Ack:
 
 @dataclass(frozen=True)
 class Stops:
-    """Opt-outs read from a platform; `newest`: how far they were read, by the platform's clock."""
+    """Opt-outs read from a platform; `newest`: how far they were read, by the platform's clock.
+
+    `unsure`: whom it knows of no consent for, though nobody says that they said stop.
+    """
 
     said: list[StopSaid]
     newest: datetime
+    unsure: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,8 @@ class Attentive:
             for contact_id, may in told.items()
             if may is False
         ]
-        return Stops(said, started)
+        unsure = frozenset(contact_id for contact_id, may in told.items() if may is None)
+        return Stops(said, started, unsure)
 
     def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
         """All but those of whom the platform says that they may be texted.

@@ -104,7 +104,9 @@ class Applying:
         self._ledger.note_opt_outs(self._plan.destination, stops)
         said_stop = sorted({stop.contact_id for stop in stops})
         self.outcome["opted_out"] += len(said_stop)
-        self._add(name, rows.filter(pc.invert(one_of(rows["contact_id"], said_stop))))
+        rows = rows.filter(pc.invert(one_of(rows["contact_id"], said_stop)))
+        self._ledger.note_sure(self._plan.destination, rows["contact_id"].to_pylist())
+        self._add(name, rows)
 
     def _add(self, name: str, rows: pa.Table) -> None:
         self._send(
@@ -148,6 +150,7 @@ class Applying:
                 self._run,
                 self._plan.destination,
                 ((name, *row) for row in zip(*sent, strict=True)),
+                _for_want_of_consent(part),
             )
             self.done[what] += part.num_rows
             pending: set[str] = set()
@@ -197,6 +200,13 @@ def _expected(rows: pa.Table, name: str) -> tuple[dict[str, str], set[str], set[
     must_stand = {ids.get(contact_id, contact_id) for contact_id in must}
     may_stand = must_stand | {ids.get(contact_id, contact_id) for contact_id in may}
     return {vendor_id: contact_id for contact_id, vendor_id in ids.items()}, may_stand, must_stand
+
+
+def _for_want_of_consent(rows: pa.Table) -> frozenset[str]:
+    """Who comes off a list for it; of profiles nobody does."""
+    if "is_consent" not in rows.column_names:
+        return frozenset()
+    return frozenset(rows.filter(rows["is_consent"])["contact_id"].to_pylist())
 
 
 def _members(rows: pa.Table) -> list[Member]:

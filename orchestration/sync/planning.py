@@ -20,12 +20,14 @@ ACTIONS = ("add", "change", "remove", "unchanged", "waiting", "parked")
 PROFILE = "profile"
 HOLDOUT = "holdout-"
 OPTED_OUT_THERE = "opted out at the platform"
+UNSURE_THERE = "may not be texted there"
 ERASED = "erased"
 
 # Reasons for which somebody comes off a list whatever else holds a push back.
 CONSENT_REASONS = (
     ERASED,
     OPTED_OUT_THERE,
+    UNSURE_THERE,
     "opted_out",
     "no_consent",
     "consent_unreadable",
@@ -55,9 +57,9 @@ where
 """
 
 # A stop told by a platform holds until a later yes has reached the warehouse.
-_STOPS = """
+_STOPS = f"""
 create temp table stops as
-select opt_outs.contact_id
+select opt_outs.contact_id, '{OPTED_OUT_THERE}' as reason
 from opt_outs
 left join (
     select contact_id, max(changed_at) as changed_at
@@ -286,7 +288,7 @@ select
         when of_interest.is_refused then 'refused before, data unchanged'
         when of_interest.is_barred then 'profile refused'
         when list_contains(getvariable('erased'), of_interest.contact_id) then '{ERASED}'
-        when not of_interest.is_wanted and stops.contact_id is not null then '{OPTED_OUT_THERE}'
+        when not of_interest.is_wanted and stops.contact_id is not null then stops.reason
         when not of_interest.is_wanted then coalesce(decisions.reason_code, 'no longer qualifies')
         when list_contains(getvariable('gone'), of_interest.audience) then 'the list was gone'
         when of_interest.state in ('processing', 'retry', 'rejected') then 'not confirmed before'
@@ -315,9 +317,13 @@ select
     plan.reason,
     plan.desired_hash,
     held.vendor_id,
-    plan.action = 'remove' and list_contains({list(CONSENT_REASONS)}, plan.reason) as is_consent,
+    plan.action = 'remove'
+    -- Asked for once it stays asked for, though by now another reason comes first.
+    and (list_contains({list(CONSENT_REASONS)}, plan.reason) or coalesce(place.is_consent, 0) = 1)
+        as is_consent,
 from plan
 left join held on held.audience = '{PROFILE}' and plan.contact_id = held.contact_id
+left join held as place on plan.audience = place.audience and plan.contact_id = place.contact_id
 where plan.action <> 'unchanged'
 order by plan.audience, plan.contact_id
 """
@@ -504,7 +510,10 @@ def _leave_out(connection: duckdb.DuckDBPyConnection, contact_ids: Collection[st
     connection.register(
         "asked", pa.table({"contact_id": pa.array(sorted(contact_ids), pa.string())})
     )
-    connection.execute("insert into stops from asked")
+    connection.execute(
+        f"insert into stops select contact_id, '{UNSURE_THERE}' from asked "
+        "where contact_id not in (select contact_id from stops)"
+    )
     connection.execute("delete from audience where contact_id in (select contact_id from asked)")
 
 

@@ -21,6 +21,7 @@ from orchestration.platforms import (
     DESTINATIONS,
     PlatformError,
     SmsPlatform,
+    Stops,
     StopSaid,
     may_push,
     open_platform,
@@ -125,7 +126,7 @@ def make_plan(settings: Settings, destination: str, as_of_date: date) -> Plan:
         platform = open_platform(destination, settings, ledger.remembered(destination))
         _, newest = ledger.opt_outs_read(destination)
         stops = platform.stops_since(newest)
-        return _plan(settings, platform, ledger, as_of_date, stops.said if stops else ())
+        return _plan(settings, platform, ledger, as_of_date, stops)
 
 
 def push(
@@ -158,7 +159,10 @@ def push(
             plan = _plan(settings, platform, ledger, as_of_date, held_by=held_by)
             for name in sorted(plan.gone):
                 ledger.reopen(destination, name)
-            held_by += _judge(settings, ledger, plan, approve)
+            try:
+                held_by += _judge(settings, ledger, plan, approve)
+            except UserError as error:
+                held_by.append(f"nobody can judge the plan, nothing is sent: {error}")
             applying = told.applying = Applying(platform, ledger, plan, sync_run_id)
             if held_by:
                 if plan.consent_removals():
@@ -239,7 +243,7 @@ def hear_opt_outs(settings: Settings, destination: str) -> int:
         stops = platform.stops_since(newest)
         if stops is None:
             return 0
-        ledger.note_opt_outs(destination, stops.said, stops.newest)
+        ledger.note_opt_outs(destination, stops.said, stops.newest, stops.unsure)
         return len(stops.said)
 
 
@@ -379,7 +383,7 @@ def _read_opt_outs(ledger: Ledger, destination: str, platform: SmsPlatform) -> l
     except PlatformError as error:
         return [f"the opt-outs of {destination} cannot be read, nothing is sent: {error}"]
     if stops:
-        ledger.note_opt_outs(destination, stops.said, stops.newest)
+        ledger.note_opt_outs(destination, stops.said, stops.newest, stops.unsure)
     return []
 
 
@@ -388,7 +392,7 @@ def _plan(
     platform: SmsPlatform,
     ledger: Ledger,
     as_of_date: date,
-    fresh: Sequence[StopSaid] = (),
+    fresh: Stops | None = None,
     held_by: list[str] | None = None,
 ) -> Plan:
     """Plan on what the ledger knows, and on opt-outs that it does not hold yet.
@@ -397,21 +401,23 @@ def _plan(
     without it, `PlatformError` is raised.
     """
 
-    def who_said_stop(newcomers: Sequence[str]) -> set[str]:
+    def who_may_not(newcomers: Sequence[str]) -> set[str]:
+        unsure = set(fresh.unsure) if fresh else ledger.unsure(platform.name)
+        unsure -= set(newcomers)
         try:
-            return {stop.contact_id for stop in platform.opted_out(newcomers)}
+            return unsure | {stop.contact_id for stop in platform.opted_out(newcomers)}
         except PlatformError as error:
             if held_by is None:
                 raise
             held_by.append(f"newcomers cannot be asked after, nothing is sent: {error}")
-            return set(newcomers)
+            return unsure | set(newcomers)
 
     context = _night(settings, as_of_date)
     opt_outs = ledger.opt_outs().select(["contact_id", "occurred_at"])
     if fresh:
         rows = [
             {"contact_id": stop.contact_id, "occurred_at": stop.occurred_at.isoformat()}
-            for stop in fresh
+            for stop in fresh.said
         ]
         opt_outs = pa.concat_tables([opt_outs, pa.Table.from_pylist(rows, opt_outs.schema)])
     lists = [name for name in ledger.audiences(platform.name) if name != PROFILE]
@@ -425,7 +431,7 @@ def _plan(
             opt_outs,
             ledger_key(settings, create=False),
             platform.gone(lists),
-            who_said_stop,
+            who_may_not,
             _erased_contacts(settings, ledger, platform.name),
         )
 

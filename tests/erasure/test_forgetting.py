@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from orchestration import quality, sync
 from orchestration.cli import app
-from orchestration.erasure import forgetting
+from orchestration.erasure import finding, forgetting
 from orchestration.erasure.finding import find
 from orchestration.erasure.forgetting import Receipt, forget
 from orchestration.errors import UserError
@@ -412,6 +413,37 @@ def test_the_nightly_check_finds_each_place_anew(home: Settings) -> None:
     }
     erase(home)
     assert places() == set()
+
+
+def test_a_file_that_was_clean_is_not_looked_through_each_night(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year of nights would be read every night; a change of a file or of the list reads it."""
+    read: list[Path] = []
+    look = finding._in_files_of
+    monkeypatch.setattr(
+        finding, "_in_files_of", lambda *given: read.extend(given[-1]) or look(*given)
+    )
+
+    def places() -> set[str]:
+        read.clear()
+        with connect(home, read_only=True) as con:
+            return {place for place, *_ in find(home, con)}
+
+    erase(home)
+    assert (places(), len(read) > 10) == (set(), True)
+    assert (places(), read) == (set(), [])
+    changed = home.paths.exports / "2026-06-30" / "vip_audience.csv"
+    changed.write_text(f"phone\n{PHONE}\n")
+    for _ in range(2):  # what is not clean is found each time
+        assert (places(), read) == ({"exports"}, [changed])
+    changed.write_text("phone\n+12125550144\n")
+    assert places() == set()
+    changed.unlink()
+    assert (places(), read) == (set(), [])
+    with open_ledger(home) as ledger:
+        ledger.begin_erasure("another", {"of somebody": "phone"})
+    assert (places(), len(read) > 10) == (set(), True)
 
 
 def test_the_nightly_check_shuts_the_gate(home: Settings) -> None:

@@ -13,9 +13,13 @@ from night import AS_OF, build, members
 
 from orchestration import schedules, sensors
 from orchestration.alerts import alert
+from orchestration.assets import delivery
 from orchestration.ledger import Entry, open_ledger
 from orchestration.nightly import _retire_dead_runs
+from orchestration.platforms import DESTINATIONS
+from orchestration.resources import Warehouse
 from orchestration.settings import Settings
+from orchestration.sync import RefusedError
 from orchestration.warehouse import writer_lock
 
 
@@ -234,6 +238,38 @@ def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
         run = ledger.start("outbox", AS_OF, is_sample=True)
         ledger.finish(run, "refused", {}, "a brake")
     assert isinstance(look(), dg.SkipReason), "a brake waits for a person"
+    with open_ledger(own) as ledger:
+        run = ledger.start("outbox", AS_OF, is_sample=True)
+        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "off")], {"k"})
+        ledger.record("outbox", [Entry("vip", "k", "retry", code="busy")])
+        ledger.finish(run, "refused", {}, "a brake")
+    (request,) = look().run_requests
+    assert request.tags[delivery.AGAIN] == "outbox", "who said stop waits for nobody"
+
+
+def test_a_brake_that_holds_still_fails_no_run_that_tries_the_removals_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RefusedError("a brake")
+
+    monkeypatch.setattr(delivery, "landed_night", lambda *_: AS_OF)
+    monkeypatch.setattr(delivery, "push", refuse)
+    monkeypatch.setattr(delivery.quality, "write_page", lambda *_: None)
+    asset = delivery._push_asset(DESTINATIONS["outbox"])
+    resources = {"warehouse": Warehouse(home=str(settings.home))}
+
+    def runs(tags: dict[str, str]) -> bool:
+        return dg.materialize(
+            [asset],
+            resources=resources,
+            partition_key=AS_OF.isoformat(),
+            tags=tags,
+            raise_on_error=False,
+        ).success
+
+    assert runs({delivery.AGAIN: "outbox"})
+    assert not runs({})
 
 
 def test_a_push_is_an_asset_where_the_environment_may_push_and_nowhere_else(

@@ -392,6 +392,28 @@ def test_a_stop_is_found_by_asking_for_everybody(
     assert ("GET", "/v1/subscriptions") not in account.requests, "asked a moment ago"
 
 
+def test_whom_the_platform_no_longer_knows_comes_off_the_list_until_it_does(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(settings, members(3))
+    push(settings)
+    lost = account.by("external_id", "k-c2")
+    lost.consent = "NEVER_SUBSCRIBED"
+    assert sync.hear_opt_outs(settings, "attentive") == 0, "nobody said stop"
+    monkeypatch.setattr(attentive, "_FRESH", timedelta(hours=6))
+    assert sync.make_plan(settings, "attentive", AS_OF).consent_removals() == 1
+    account.requests.clear()
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 3)
+    assert lost.properties["vip"] is False
+    push(settings)
+    assert account.on("VIP - vip") == ids(1, 3)
+    lost.consent = "SUBSCRIBED"
+    for _ in range(2):  # the second without a sweep since
+        push(settings)
+        assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
 def test_opt_outs_that_cannot_be_read_hold_everything_back(
     settings: Settings, account: Account
 ) -> None:

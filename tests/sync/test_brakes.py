@@ -10,7 +10,7 @@ import pytest
 from night import AS_OF, build, members
 from vendor import NOW, Vendor
 
-from orchestration import sync
+from orchestration import quality, sync
 from orchestration.errors import UserError
 from orchestration.ledger import open_ledger
 from orchestration.platforms import DESTINATIONS, Destination
@@ -134,6 +134,47 @@ def test_removals_for_want_of_consent_pass_every_brake(
         sync.push(settings, "vendor", NIGHT)
     assert vendor.lists["vip"] == {"c1", "c2", "c3", "c4", "c5"}
     assert [call for call, _ in vip_calls(vendor)] == ["remove vip"]
+
+
+@pytest.mark.parametrize("answer", ["retry", "pending"])
+def test_a_removal_for_want_of_consent_is_asked_for_until_it_is_confirmed(
+    settings: Settings, vendor: Vendor, gate, answer: str
+) -> None:
+    """Though the brakes hold each time, and nobody would give that reason any more."""
+    start_with(settings, vendor, 10)
+    build(settings, members(9), as_of=NIGHT, decisions={"c10": "opted_out"})
+    gate.results = [SimpleNamespace(spec=SimpleNamespace(name="broken"), stops=True)]
+    vendor.answers, vendor.is_slow = {"c10": answer}, True
+    with pytest.raises(brakes.RefusedError):
+        sync.push(settings, "vendor", NIGHT)
+    build(settings, members(8), as_of=NIGHT, decisions={"c10": "no_phone", "c9": "no_phone"})
+    vendor.answers, vendor.is_slow = {}, False
+    vendor.lists["vip"].add("c10")
+    with open_ledger(settings) as ledger:
+        later = NOW + timedelta(days=900)
+        assert ledger.due("vendor", later) == ledger.due("vendor", later, consent_alone=True) == 1
+    if answer == "pending":
+        vendor.poll = lambda *_: iter(())  # still at work
+    with pytest.raises(brakes.RefusedError, match="1 removals for want of consent were sent"):
+        sync.push(settings, "vendor", NIGHT)
+    assert vendor.lists["vip"] == {f"c{number}" for number in range(1, 10)}
+    with open_ledger(settings) as ledger:
+        assert ledger.due("vendor", later, consent_alone=True) == 0
+
+
+def test_a_gate_that_cannot_judge_holds_no_removal_for_want_of_consent(
+    settings: Settings, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_with(settings, vendor, 3)
+    build(settings, members(2), as_of=NIGHT, decisions={"c3": "opted_out"})
+
+    def broken(*_: object) -> None:
+        raise UserError("the suite is no JSON")
+
+    monkeypatch.setattr(quality, "gate_rows", broken)
+    with pytest.raises(brakes.RefusedError, match=r"judge the plan.*the suite is no"):
+        sync.push(settings, "vendor", NIGHT)
+    assert vendor.lists["vip"] == {"c1", "c2"}
 
 
 def test_a_night_too_long_ago_is_not_texted_on(settings: Settings, vendor: Vendor, clock) -> None:
