@@ -68,6 +68,8 @@ class Account(stand_in.Account):
         if path == "/v1/subscriptions":
             if method != "GET" or set(query) - {"phone", "email"}:
                 self.violations.append(f"{method} {path} texts people")
+        elif "subscri" in path:
+            self.violations.append(f"{method} {path} texts people")
         elif self.oracle:
             self.oracle.judge(method, path, query, headers, body)
 

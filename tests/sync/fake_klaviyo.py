@@ -38,6 +38,11 @@ class Account(stand_in.Account):
     def authorization(self) -> str:
         return f"Klaviyo-API-Key {self.key}"
 
+    def judge(self, method: str, path: str, query: dict[str, str], headers: Any, body: Any) -> None:
+        super().judge(method, path, query, headers, body)
+        if re.search("subscription|suppression", path):
+            self.violations.append(f"{method} {path} changes consent")
+
     def serve(self, method, path, query, body, raw):
         parts = path.strip("/").split("/")[1:]
         match (method, parts):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fake_attentive import DESCRIPTION, Account
 from night import AS_OF, members
-from worlds import ATTENTIVE, MANY, NIGHT, assert_clean, ids, ledger_rows, night, writes
+from worlds import ATTENTIVE, MANY, NIGHT, World, ids, ledger_rows, night, writes
 
 from orchestration import sync
 from orchestration.ledger import open_ledger
@@ -20,27 +19,9 @@ from orchestration.settings import Settings
 MEMBERS = "/v2/bulk/segments/members"
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    ATTENTIVE.hurry(monkeypatch.setattr)
-
-
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    account = ATTENTIVE.account()
-    if account.oracle:
-        account.oracle.breaches.clear()
-    end = ATTENTIVE.serve(account, monkeypatch)
-    yield account
-    end()
-    assert_clean(account)
-    told = [request for request in account.requests if "subscri" in request[1]]
-    assert set(told) <= {("GET", "/v1/subscriptions")}, "every other one texts the person"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"env": "production"})
+def world() -> World:
+    return ATTENTIVE
 
 
 @pytest.fixture
@@ -412,16 +393,6 @@ def test_whom_the_platform_no_longer_knows_comes_off_the_list_until_it_does(
     for _ in range(2):  # the second without a sweep since
         push(settings)
         assert account.on("VIP - vip") == ids(1, 2, 3)
-
-
-def test_opt_outs_that_cannot_be_read_hold_everything_back(
-    settings: Settings, account: Account
-) -> None:
-    night(settings, members(4))
-    account.faults.no_scope = {"read subscriptions"}
-    with pytest.raises(sync.RefusedError, match="the key may not GET v1/subscriptions"):
-        push(settings)
-    assert writes(account) == []
 
 
 def test_an_answer_without_eligibilities_is_not_taken_for_consent(

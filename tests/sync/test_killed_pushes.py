@@ -23,11 +23,6 @@ AFTER = [*members(40)[8:], *(Vip(f"c{number}") for number in range(41, 60))]
 HELD_OUT = ["c9001", "c1", "c2"]
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"env": "production"})
-
-
 def first_night(settings: Settings, world: World, account: stand_in.Account) -> None:
     night(settings, BEFORE)
     account.add(external_id="k-c41", phone="+12025550041", consent="UNSUBSCRIBED")

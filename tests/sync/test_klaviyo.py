@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from fake_klaviyo import DESCRIPTION, Account
 from hypothesis import given
 from hypothesis import strategies as st
 from night import AS_OF, Vip, members
-from vendor import actions
-from worlds import KLAVIYO, MANY, NIGHT, assert_clean, ids, ledger_rows, night, writes
+from worlds import KLAVIYO, MANY, NIGHT, World, ids, ledger_rows, night, writes
 
 from orchestration import sync
 from orchestration.ledger import open_ledger
@@ -22,28 +20,9 @@ from orchestration.platforms import PlatformError, Profile, http, klaviyo, open_
 from orchestration.settings import Settings
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same patience, in thousandths of the time."""
-    KLAVIYO.hurry(monkeypatch.setattr)
-
-
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    account = KLAVIYO.account()
-    if account.oracle:
-        account.oracle.breaches.clear()
-    end = KLAVIYO.serve(account, monkeypatch)
-    yield account
-    end()
-    assert_clean(account)
-    told = {path for _, path in account.requests}
-    assert not [path for path in told if re.search("subscription|suppression", path)]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"env": "production"})
+def world() -> World:
+    return KLAVIYO
 
 
 def push(settings: Settings, as_of=AS_OF, approve: int | None = MANY) -> sync.Pushed:
@@ -95,42 +74,6 @@ def test_a_first_push_makes_lists_profiles_and_members(
     }
     known = ledger_rows(settings, "contact_id, vendor_id", "audience = 'profile'")
     assert dict(known) == {one.external_id: one.id for one in account.people.values()}
-
-
-def test_a_plan_reads_only_and_says_what_the_push_does(
-    settings: Settings, account: Account
-) -> None:
-    night(settings, members(5))
-    push(settings)
-    account.stop("k-c2")
-    night(
-        settings,
-        [Vip("c1", "Platinum"), Vip("c2"), Vip("c3"), Vip("c7"), Vip("c8")],
-        as_of=NIGHT,
-        decisions={"c4": "opted_out"},
-        holdout=["c9001", "c5"],
-    )
-    account.requests.clear()
-    before = settings.paths.ledger.read_bytes()
-    planned = sync.make_plan(settings, "klaviyo", NIGHT)
-    assert settings.paths.ledger.read_bytes() == before
-    assert account.requests
-    assert writes(account) == []
-    pushed = push(settings, NIGHT)
-    assert pushed.plan.summary() == planned.summary()
-    assert actions(planned, "vip") == {
-        "c2": ("remove", "opted out at the platform"),
-        "c4": ("remove", "opted_out"),
-        "c5": ("remove", "no longer qualifies"),
-        "c7": ("add", "new"),
-        "c8": ("add", "new"),
-    }
-    assert account.on("VIP - vip") == ids(1, 3, 7, 8)
-    assert account.on("Holdout - global") == ids(9001, 5)
-    left = account.by("external_id", "k-c4").properties
-    assert (left["vip"], left["vip_tier"]) == (False, "none"), "values, not nulls"
-    assert account.by("external_id", "k-c9002").properties["exp_global"] == "none"
-    assert account.by("external_id", "k-c4").consent == "SUBSCRIBED", "consent is not ours to write"
 
 
 def test_lists_that_are_there_are_found_by_name(settings: Settings, account: Account) -> None:
@@ -433,16 +376,6 @@ def test_an_event_of_the_future_hides_no_later_one(settings: Settings, account: 
     account.stop("k-c1")
     stops = open_platform("klaviyo", settings, {}).stops_since(None)
     assert stops.newest <= datetime.now(UTC)
-
-
-def test_opt_outs_that_do_not_come_hold_everything_back(
-    settings: Settings, account: Account
-) -> None:
-    night(settings, members(4))
-    account.faults.no_scope = {"read events"}
-    with pytest.raises(sync.RefusedError, match="cannot be read, nothing is sent: the key may not"):
-        push(settings)
-    assert writes(account) == []
 
 
 def test_profiles_without_their_consent_are_not_taken_for_consent(

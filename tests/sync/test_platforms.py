@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import duckdb
 import pytest
 import stand_in
@@ -16,7 +14,6 @@ from worlds import (
     NIGHT,
     WORLDS,
     World,
-    assert_clean,
     ids,
     ledger_rows,
     night,
@@ -32,25 +29,8 @@ from orchestration.sync.doctor import examine
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: world.name)
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
-    request.param.hurry(monkeypatch.setattr)
+def world(request: pytest.FixtureRequest) -> World:
     return request.param
-
-
-@pytest.fixture
-def account(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[stand_in.Account]:
-    account = world.account()
-    if account.oracle:
-        account.oracle.breaches.clear()
-    end = world.serve(account, monkeypatch)
-    yield account
-    end()
-    assert_clean(account)
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"env": "production"})
 
 
 def test_a_night_without_change_writes_nothing(
@@ -168,6 +148,16 @@ def test_a_key_or_a_network_that_is_wrong_is_one_clear_line(
         world.push(settings, NIGHT)
     assert "\n" not in str(told.value)
     assert ledger_rows(settings, "*") == before
+
+
+def test_opt_outs_that_cannot_be_read_hold_everything_back(
+    settings: Settings, world: World, account: stand_in.Account
+) -> None:
+    night(settings, members(4))
+    account.faults.no_scope = {"read events", "read subscriptions"}
+    with pytest.raises(sync.RefusedError, match="cannot be read, nothing is sent: the key may not"):
+        world.push(settings, AS_OF)
+    assert writes(account) == []
 
 
 @pytest.mark.parametrize("place", [0, 1])
