@@ -536,6 +536,14 @@ class Ledger:
             ).fetchall()
         )
 
+    def recall(self, destination: str, name: str) -> str | None:
+        """One thing that the adapter of a destination noted; None where it did not."""
+        found = self._connection.execute(
+            "select value from platform_memory where destination = ? and name = ?",
+            (destination, name),
+        ).fetchone()
+        return found[0] if found else None
+
     def remember(self, destination: str, name: str, value: str | None) -> None:
         """Note something for an adapter; None forgets it."""
         with self._connection:

@@ -61,6 +61,8 @@ _JOB_PAUSE = (0.5, 10.0)
 # became was made within so much of that moment, by clocks that do not agree.
 _LATEST = timedelta(minutes=10)
 _APART = timedelta(hours=1)
+# Before the job, in the ledger, of contacts of whom an earlier one may yet say something else.
+_AFTER = "after:"
 _OVERLAP = timedelta(days=1)
 _UNSUBSCRIBED_METRICS = ("Unsubscribed from SMS Marketing", "Unsubscribed from SMS")
 _METRIC_SEEN = "unsubscribe metric"
@@ -216,10 +218,15 @@ class Klaviyo:
         """
         self._doubt.clear()
         notes = dict(self._notes.all())
-        at_work = list(self._unfinished_jobs()) if notes else []
+        try:
+            at_work = list(self._unfinished_jobs()) if notes else []
+        except PlatformError:
+            at_work = None
         ours = {note.get("job") for note in notes.values()}
         for name, note in notes.items():
-            if note.get("job"):
+            if at_work is None:
+                is_over = False  # whoever is removed waits for no answer about imports
+            elif note.get("job"):
                 is_over = all(job["id"] != note["job"] for job in at_work)
             else:
                 is_over = _is_over(note, [job for job in at_work if job["id"] not in ours])
@@ -237,7 +244,7 @@ class Klaviyo:
         if acks is None:
             told = dict.fromkeys(map(self._notes.hash, contact_ids), "")
             told |= self._notes.get(job_id).get("contacts", {})
-            self._notes.put(job_id, {"job": job_id, "contacts": told})
+            self._notes.put(job_id, {"job": job_id.removeprefix(_AFTER), "contacts": told})
         else:
             self._notes.drop(job_id)
             yield acks
@@ -254,22 +261,19 @@ class Klaviyo:
                 good.append((profile.contact_id, content))
         if bad:
             yield bad
-        overtaken: set[str] = set()
-        for chunk in _chunks(good):
-            overtaken |= self._in_doubt(chunk)
-            for contact_ids, told in self._imports.send(chunk, self._import):
-                if isinstance(told, Ack):
-                    yield [replace(told, contact_id=one) for one in contact_ids]
-                else:
-                    jobs.append((told, contact_ids))
-                    yield [Ack(one, "pending", job_id=told) for one in contact_ids]
-        for acks in self._wait_for(jobs):
-            yield [
-                Ack(ack.contact_id, "retry", code="overtaken")
-                if ack.state == "accepted" and ack.contact_id in overtaken
-                else ack
-                for ack in acks
-            ]
+        doubtful = self._in_doubt(good)
+        for mark, rows in (
+            (_AFTER, [row for row in good if row[0] in doubtful]),
+            ("", [row for row in good if row[0] not in doubtful]),
+        ):
+            for chunk in _chunks(rows):
+                for contact_ids, told in self._imports.send(chunk, self._import):
+                    if isinstance(told, Ack):
+                        yield [replace(told, contact_id=one) for one in contact_ids]
+                    else:
+                        jobs.append((mark + told, contact_ids))
+                        yield [Ack(one, "pending", job_id=mark + told) for one in contact_ids]
+        yield from self._wait_for(jobs)
 
     def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
         """Put profiles on a list, making it where it is missing."""
@@ -357,11 +361,11 @@ class Klaviyo:
                     if other is None or known.said_stop:
                         self._known[contact_id] = known
 
-    def _in_doubt(self, chunk: list[tuple[str, bytes]]) -> set[str]:
+    def _in_doubt(self, rows: list[tuple[str, bytes]]) -> set[str]:
         """Those of whom an earlier import that may come later says something else."""
         return {
             contact_id
-            for contact_id, content in chunk
+            for contact_id, content in rows
             if self._doubt
             and self._doubt.get(self._notes.hash(contact_id), set())
             - {self._notes.hash(content.decode())}
@@ -409,8 +413,9 @@ class Klaviyo:
 
         A row is accepted only when every failure that the platform counts has been read and joined
         to its contact: else nobody knows whose it was, and all but the known ones are tried again.
+        So are those of a job that an earlier one may come after.
         """
-        path = f"/api/profile-bulk-import-jobs/{job_id}"
+        path = f"/api/profile-bulk-import-jobs/{job_id.removeprefix(_AFTER)}"
         try:
             job = self._api.call("job", "GET", path).body["data"]["attributes"]
             if job["status"] in ("queued", "processing"):
@@ -442,6 +447,8 @@ class Klaviyo:
         if counted is not None:
             is_sure = is_sure and counted + len(failed) >= len(contact_ids)
         rest = ("accepted", None) if is_sure else ("retry", "unknown_failure")
+        if job_id.startswith(_AFTER):
+            rest = ("retry", "overtaken")
         return [
             Ack(one, "rejected", code=failed[one])
             if one in failed
@@ -521,7 +528,8 @@ class Klaviyo:
         def alone(pair: tuple[str, str]) -> Ack | None:
             """Profiles are merged and deleted there: the id that we know may be that of nobody."""
             contact_id, profile_id = pair
-            self._look_up([contact_id])
+            if contact_id:  # a stranger's is not known
+                self._look_up([contact_id])
             known = self._known.get(contact_id)
             if known is None and method == "DELETE":
                 return Ack("", "accepted")

@@ -296,13 +296,16 @@ class _Memory(MutableMapping[str, str]):
         self._ledger, self._destination = ledger, destination
 
     def __getitem__(self, name: str) -> str:
-        return self._ledger.remembered(self._destination)[name]
+        value = self._ledger.recall(self._destination, name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def __setitem__(self, name: str, value: str) -> None:
         self._ledger.remember(self._destination, name, value)
 
     def __delitem__(self, name: str) -> None:
-        del self._ledger.remembered(self._destination)[name]
+        self[name]  # raises where there is none
         self._ledger.remember(self._destination, name, None)
 
     def __iter__(self) -> Iterator[str]:

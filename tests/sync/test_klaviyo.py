@@ -223,6 +223,12 @@ def test_an_import_that_nobody_heard_of_cannot_outlast_a_later_one(
     told = ledger_rows(settings, "state, error_code", "contact_id = 'k-c3' and audience='profile'")
     assert told == [("retry", "overtaken")]
     assert account.by("external_id", "k-c3").properties["vip"] is False, "told at once"
+    account.faults.no_scope = {"read profile-bulk-import-jobs"}
+    night(settings, members(1), as_of=NIGHT, holdout=["c3"])
+    with pytest.raises(PlatformError, match="may not GET"):
+        push(settings, NIGHT)
+    assert account.on("VIP - vip") == ids(1), "nor for an answer about imports"
+    account.faults.no_scope = set()
     account._finish(account.jobs[lost[0]])
     assert account.by("external_id", "k-c3").properties["vip"] is True
     time.sleep(KLAVIYO.over)
