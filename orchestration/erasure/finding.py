@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -39,41 +40,59 @@ def find(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[Row]
         found += [(place, each.table, each.column, each.rows) for each in search.through(catalogue)]
     if "published" in attached:
         connection.execute("detach published")
-    found += _in_files(settings, connection, search, erased)
+    clean = _Clean(settings, erased)
+    for place, root in (("exports", settings.paths.exports), ("outbox", settings.paths.outbox)):
+        files = clean.pick(path for path in root.rglob("*") if path.suffix in (".csv", ".parquet"))
+        hits = _in_files(connection, search, place, files)
+        clean.note([] if hits else files)
+        found += hits
     found += _in_ledger(settings, erased)
-    return found + _in_pages(settings, erased)
-
-
-def _in_files(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, search: Search, erased: Erased
-) -> list[Row]:
-    """Look through exports and outbox, but for files that were clean and are as they were.
-
-    Once somebody is put on the list every file is looked through again.
-    """
-    paths = settings.paths
-    list_hash = hashlib.sha256("\n".join(sorted(erased.digests)).encode()).hexdigest()
-    found: list[Row] = []
-    with open_ledger(settings) as ledger:
-        known = ledger.searched(list_hash)
-        clean: dict[str, str] = {}
-        for place, root in (("exports", paths.exports), ("outbox", paths.outbox)):
-            stamps = {
-                path: f"{status.st_size} {status.st_mtime_ns}"
-                for path in sorted(root.rglob("*"))
-                if path.suffix in (".csv", ".parquet")
-                for status in [path.stat()]
-            }
-            names = {path: path.relative_to(paths.home).as_posix() for path in stamps}
-            fresh = [path for path in stamps if known.get(names[path]) != stamps[path]]
-            hits = _in_files_of(connection, search, place, fresh)
-            found += hits
-            clean |= {names[path]: stamps[path] for path in stamps if not hits or path not in fresh}
-        ledger.note_searched(list_hash, clean)
+    found += _in_pages(settings, erased, clean)
+    clean.keep()
     return found
 
 
-def _in_files_of(
+class _Clean:
+    """Files in which nobody was found, as they were: a year of nights is not read each night.
+
+    Once somebody is put on the list every file is looked through again.
+    """
+
+    def __init__(self, settings: Settings, erased: Erased) -> None:
+        self._settings = settings
+        self._list = hashlib.sha256("\n".join(sorted(erased.digests)).encode()).hexdigest()
+        self._stamps: dict[str, str] = {}
+        self._clean: set[str] = set()
+        with open_ledger(settings, read_only=True) as ledger:
+            self._known = ledger.searched(self._list)
+
+    def pick(self, paths: Iterable[Path]) -> list[Path]:
+        """Those that were never found clean, or have changed since."""
+        fresh = []
+        for path in sorted(paths):
+            status, name = path.stat(), self._name(path)
+            self._stamps[name] = f"{status.st_size} {status.st_mtime_ns}"
+            if self._known.get(name) == self._stamps[name]:
+                self._clean.add(name)
+            else:
+                fresh.append(path)
+        return fresh
+
+    def note(self, paths: Iterable[Path]) -> None:
+        """Nobody was found in these."""
+        self._clean.update(map(self._name, paths))
+
+    def keep(self) -> None:
+        """Remember it in the ledger; files that are gone are forgotten."""
+        with open_ledger(self._settings) as ledger:
+            clean = {name: self._stamps[name] for name in sorted(self._clean)}
+            ledger.note_searched(self._list, clean)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._settings.paths.home).as_posix()
+
+
+def _in_files(
     connection: duckdb.DuckDBPyConnection, search: Search, place: str, files: list[Path]
 ) -> list[Row]:
     """Files of one header are read as one: a year of nights in a few queries."""
@@ -112,10 +131,13 @@ def _in_ledger(settings: Settings, erased: Erased) -> list[Row]:
         ]
 
 
-def _in_pages(settings: Settings, erased: Erased) -> list[Row]:
+def _in_pages(settings: Settings, erased: Erased, clean: _Clean) -> list[Row]:
     judge = Judge(erased)
-    return [
-        ("quality", path.name, "", rows)
-        for path in sorted(settings.paths.quality.glob("????-??-??.json"))
-        if (rows := rewrite(path, lambda text: json_without(text, judge, ""), dry=True))
-    ]
+    found: list[Row] = []
+    for path in clean.pick(settings.paths.quality.glob("????-??-??.json")):
+        rows = rewrite(path, lambda text: json_without(text, judge, ""), dry=True)
+        if rows:
+            found.append(("quality", path.name, "", rows))
+        else:
+            clean.note([path])
+    return found

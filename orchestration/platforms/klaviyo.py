@@ -60,7 +60,7 @@ _JOB_PAUSE = (0.5, 10.0)
 # What was sent and never answered has come to the account by then, or never will; the job that it
 # became was made within so much of that moment, by clocks that do not agree.
 _LATEST = timedelta(minutes=10)
-_APART = timedelta(hours=1)
+_APART = timedelta(hours=12)
 # Before the job, in the ledger, of contacts of whom an earlier one may yet say something else.
 _AFTER = "after:"
 _OVERLAP = timedelta(days=1)

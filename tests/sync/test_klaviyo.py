@@ -213,6 +213,7 @@ def test_an_import_that_nobody_heard_of_cannot_outlast_a_later_one(
         return 500, None, {}
 
     monkeypatch.setattr(Account, "_import", lose)
+    account.faults.clock = timedelta(hours=-5)
     night(settings, members(3), holdout=[])
     push(settings)
     assert account.on("VIP - vip") == ids(1, 2, 3)
