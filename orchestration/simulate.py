@@ -35,6 +35,7 @@ _TARGETS = ("customer_tiers", "tier_movements")
 _NIGHT_GIVES = (
     "int_customer_days",
     "int_customer_margin_days",
+    "int_customer_categories",
     "int_orders_costed",
     "customer_value",
 )

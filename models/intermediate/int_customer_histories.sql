@@ -22,7 +22,8 @@ windows as (
 
     select
         *,
-        {{ date_plus("evaluated_on", -12, "month") }} as year_from
+        {{ date_plus("evaluated_on", -12, "month") }} as year_from,
+        {{ date_plus("evaluated_on", -6, "month") }} as half_year_from
     from dates
 
 ),
@@ -55,6 +56,13 @@ histories as (
                 else 0
             end
         ) as order_days_12m,
+        sum(
+            case
+                when margin_days.orders > 0 and margin_days.ordered_on >= windows.half_year_from
+                    then 1
+                else 0
+            end
+        ) as order_days_6m,
         sum(margin_days.margin) as margin,
         sum(
             case
@@ -64,7 +72,13 @@ histories as (
         ) as repeat_margin,
         sum(
             case when margin_days.booked_on >= windows.year_from then margin_days.margin else 0 end
-        ) as margin_12m
+        ) as margin_12m,
+        sum(
+            case
+                when margin_days.ordered_on >= windows.half_year_from then margin_days.margin
+                else 0
+            end
+        ) as margin_6m
     from margin_days
     inner join first_days on margin_days.customer_id = first_days.customer_id
     inner join windows on margin_days.booked_on < windows.evaluated_on
@@ -94,9 +108,11 @@ int_customer_histories as (
             as days_to_last_order,
         {{ days_between("histories.first_ordered_on", "histories.evaluated_on") }} as age_days,
         cast(histories.order_days_12m as bigint) as order_days_12m,
+        cast(histories.order_days_6m as bigint) as order_days_6m,
         {{ money("histories.margin") }} as margin,
         {{ money("histories.repeat_margin") }} as repeat_margin,
-        {{ money("histories.margin_12m") }} as margin_12m
+        {{ money("histories.margin_12m") }} as margin_12m,
+        {{ money("histories.margin_6m") }} as margin_6m
     from histories
     inner join customers on histories.customer_id = customers.customer_id
 

@@ -1,32 +1,14 @@
 with
 
-estimates as (
+outcomes as (
 
-    select * from {{ ref("int_ltv_estimates") }}
+    select * from {{ ref("int_ltv_outcomes") }}
 
 ),
 
--- What came after the split is what is known tonight less what was known then.
-outcomes as (
+factors as (
 
-    select
-        backtest.fitted_on,
-        backtest.customer_id,
-        tonight.order_days - backtest.order_days as actual_orders,
-        tonight.margin - backtest.margin as actual_margin,
-        backtest.expected_orders,
-        backtest.shrunk_margin,
-        backtest.own_margin,
-        backtest.order_days_12m * backtest.horizon_months / 12.0e0 as baseline_orders,
-        coalesce(backtest.margin_per_order_12m, 0) as baseline_margin
-    from estimates as backtest
-    inner join estimates as tonight
-        on
-            backtest.fitted_on = tonight.fitted_on
-            and backtest.customer_id = tonight.customer_id
-            and tonight.fit = 'tonight'
-            and tonight.fitted_on = tonight.evaluated_on
-    where backtest.fit = 'backtest' and not backtest.is_test
+    select * from {{ ref("int_ltv_signal_factors") }}
 
 ),
 
@@ -53,6 +35,27 @@ predictions as (
         expected_orders as predicted_orders,
         expected_orders * own_margin as predicted_margin
     from outcomes
+
+    union all
+
+    -- Each half is predicted by what the other half taught.
+    select
+        'mbg_nbd_by_signals' as method,
+        outcomes.fitted_on,
+        outcomes.customer_id,
+        outcomes.actual_orders,
+        outcomes.actual_margin,
+        outcomes.expected_orders as predicted_orders,
+        outcomes.expected_orders * outcomes.own_margin * coalesce(factors.factor, 1)
+            as predicted_margin
+    from outcomes
+    left join factors
+        on
+            outcomes.fitted_on = factors.fitted_on
+            and outcomes.half = factors.applies_to
+            and outcomes.value_signal = factors.value_signal
+            and outcomes.category_signal = factors.category_signal
+            and outcomes.engagement_signal = factors.engagement_signal
 
     union all
 

@@ -39,8 +39,14 @@ methods as (
     union all
 
     select
-        'baseline' as method,
+        'mbg_nbd_by_signals' as method,
         3 as preference
+
+    union all
+
+    select
+        'baseline' as method,
+        4 as preference
 
 ),
 
@@ -165,6 +171,11 @@ judged as (
             when buying.at_bound = 1 then 'estimates_at_bound'
             when splits.horizon_months is null or buying.fits < 2 then 'history_too_short'
             when methods.method = 'mbg_nbd_own_margin' then 'usable'
+            when
+                methods.method = 'mbg_nbd_by_signals'
+                and coalesce(errors.customers, 0) < {{ parameter("ltv_signal_customers_least") }}
+                then 'too_few_for_signals'
+            when methods.method = 'mbg_nbd_by_signals' then 'usable'
             when coalesce(margins.fits, 0) < 2 or margins.unusable = 1 then 'margins_do_not_fit'
             when margins.share_without_margin > {{ parameter("ltv_without_margin_share") }}
                 then 'margins_not_positive'

@@ -12,6 +12,20 @@ methods as (
 
 ),
 
+signals as (
+
+    select * from {{ ref("int_ltv_signals") }}
+    where fit = 'tonight'
+
+),
+
+factors as (
+
+    select * from {{ ref("int_ltv_signal_factors") }}
+    where applies_to = 'tonight'
+
+),
+
 order_spreads as (
 
     select * from {{ ref("stg_order_spreads") }}
@@ -43,13 +57,26 @@ chosen as (
         margin_spreads.covariance,
         discounts.year_discount,
         discounts.two_years_discount,
-        methods.method
+        methods.method,
+        factors.factor
     from estimates
     inner join methods
         on
             estimates.fitted_on = methods.fitted_on
             and methods.is_chosen
     cross join discounts
+    left join signals
+        on
+            methods.method = 'mbg_nbd_by_signals'
+            and estimates.fitted_on = signals.fitted_on
+            and estimates.evaluated_on = signals.evaluated_on
+            and estimates.customer_id = signals.customer_id
+    left join factors
+        on
+            signals.fitted_on = factors.fitted_on
+            and signals.value_signal = factors.value_signal
+            and signals.category_signal = factors.category_signal
+            and signals.engagement_signal = factors.engagement_signal
     left join order_spreads
         on
             estimates.evaluated_on = {{ as_of_date() }}
@@ -89,6 +116,8 @@ of_method as (
         case method
             when 'mbg_nbd_gamma_gamma' then shrunk_margin
             when 'mbg_nbd_own_margin' then own_margin
+            -- Who has signs that the split knew nobody with is taken as they are.
+            when 'mbg_nbd_by_signals' then own_margin * coalesce(factor, 1)
             else coalesce(margin_per_order_12m, own_margin)
         end as margin_per_order,
         case
@@ -106,7 +135,7 @@ of_method as (
                     weight_variance * power(coalesce(mean_repeat_margin, 0), 2)
                     + 2 * covariance * coalesce(mean_repeat_margin, 0)
                     + constant_variance
-            when method = 'mbg_nbd_own_margin' then 0
+            when method in ('mbg_nbd_own_margin', 'mbg_nbd_by_signals') then 0
         end as margin_variance
     from chosen
 

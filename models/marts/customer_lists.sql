@@ -13,6 +13,12 @@ segments as (
 
 ),
 
+tiers as (
+
+    select * from {{ ref("customer_tiers") }}
+
+),
+
 browsing as (
 
     select * from {{ ref("int_segment_browsing") }}
@@ -61,6 +67,30 @@ listed as (
     from segments
     inner join customers on segments.customer_id = customers.customer_id
     where segments.is_inactive_high_potential
+
+    union all
+
+    -- Whom an offer can keep: a usual order or two closes the gap. A discount is for who needs one.
+    select
+        'keep_tier' as list_id,
+        segments.customer_id,
+        cast(customers.cm2_12m as double) as weight,
+        'misses '
+        || cast(cast(ceil(tiers.spend_to_keep_tier) as int) as {{ dbt.type_string() }})
+        || ' of ' || tiers.tier
+        || ' by ' || cast(tiers.projected_demotion_on as {{ dbt.type_string() }})
+        || case
+            when segments.discount_sensitivity in ('occasional', 'dependent') then ': a discount'
+            else ': a reason to come, no discount'
+        end as evidence
+    from segments
+    inner join customers on segments.customer_id = customers.customer_id
+    inner join tiers on segments.customer_id = tiers.customer_id
+    where
+        tiers.tier_status = 'at_risk_vip'
+        and tiers.spend_to_keep_tier > 0
+        and tiers.spend_to_keep_tier
+        <= customers.average_order_value_12m * {{ parameter("keep_offer_orders") }}
 
     union all
 

@@ -19,6 +19,13 @@ projections as (
 
 ),
 
+signals as (
+
+    select * from {{ ref("int_ltv_signals") }}
+    where fit = 'tonight' and evaluated_on = {{ as_of_date() }}
+
+),
+
 lateness as (
 
     select * from {{ ref("int_customer_lateness") }}
@@ -81,6 +88,9 @@ customer_ltv as (
         projections.projected_ltv_24m,
         projections.projected_ltv_24m_low,
         projections.projected_ltv_24m_high,
+        signals.value_signal,
+        signals.category_signal,
+        signals.engagement_signal,
         margins.cm3_lifetime,
         lateness.usual_gap_days,
         lateness.lateness_ratio,
@@ -89,6 +99,7 @@ customer_ltv as (
     from customers
     inner join margins on customers.customer_id = margins.customer_id
     left join projections on customers.customer_id = projections.customer_id
+    left join signals on customers.customer_id = signals.customer_id
     left join lateness on customers.customer_id = lateness.customer_id
     left join risks on customers.customer_id = risks.customer_id
     left join rising_stars on customers.customer_id = rising_stars.customer_id

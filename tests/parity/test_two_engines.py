@@ -10,16 +10,24 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+import tier_brands
+import yaml
+from amount import amount
+from tier_reference import World
 
 from orchestration import fits
 from orchestration.errors import mask
@@ -33,6 +41,14 @@ AS_OF = date(2026, 7, 1)
 OVERLAY = Path(__file__).parent / "overlay"
 PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "seeds", "tests/dbt")
 FOLDERS = ("policy", "reference", "intermediate", "marts", "activation")
+TIMELINES = amount(usual=2, long=10)
+"""Random brands whose tiers Spark makes too, each under a policy of four random versions."""
+BUYERS = 100
+TIERS_FROM = tier_brands.GIVEN | {
+    "int_ltv_projections": "projected_on date, customer_id varchar, "
+    "projected_ltv_12m decimal(18,4)",
+}
+"""What the tiers are made from there; what is projected, the sample brand asks for."""
 SHOWN = 8
 """Differences that are printed for each table."""
 
@@ -232,6 +248,111 @@ def test_every_table_has_the_same_rows_on_both_engines(night: Night) -> None:
     assert not empty, "nothing was compared: the brand fills no row of these"
     if found:
         pytest.fail("\n".join(found), pytrace=False)
+
+
+# ---- the tiers of random brands
+
+
+def tier_models(night: Night) -> dict[str, Any]:
+    """The models of the tiers as compiled for Spark, by name, each behind what it reads."""
+    dbt = spark_folder(night.settings) / "dbt"
+    nodes = json.loads((dbt / "manifest.json").read_text())["nodes"]
+    by_name = {
+        node["name"]: node for node in nodes.values() if node["resource_type"] in ("model", "seed")
+    }
+    needed, parents = list(tier_brands.TARGETS), {}
+    while needed:
+        name = needed.pop()
+        if name not in parents:
+            is_given = name in TIERS_FROM or name in tier_brands.SEEDS
+            keys = [] if is_given else by_name[name]["depends_on"]["nodes"]
+            parents[name] = [nodes[key]["name"] for key in keys]
+            needed += parents[name]
+    found = {name: by_name[name] for name in TopologicalSorter(parents).static_order()}
+    # Longest first: no name is found within another.
+    places = sorted(
+        ((node["relation_name"], name) for name, node in found.items()),
+        key=lambda each: -len(each[0]),
+    )
+    for name, node in found.items():
+        file = dbt / "compiled" / "vip_sms" / node["original_file_path"]
+        node["sql"] = file.read_text() if parents[name] else ""
+        for place, view in places:
+            node["sql"] = node["sql"].replace(place, view)
+    return found
+
+
+def hand_over(spark: Any, models: dict[str, Any], world: World, folder: Path) -> None:
+    """Show a brand and its policy to Spark: the very tables that DuckDB is given, as Parquet."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vip_sms; set TimeZone = 'UTC'")
+        columns = {name: kinds for name, kinds in TIERS_FROM.items() if name in models}
+        for name in tier_brands.SEEDS:
+            types = models[name]["config"]["column_types"]
+            columns[name] = ", ".join(f"{column} {kind}" for column, kind in types.items())
+        places = {
+            name: f"{'vip_sms' if models[name]['schema'] == 'marts' else 'memory'}."
+            f"{models[name]['schema']}.{name}"
+            for name in columns
+        }
+        for name, place in places.items():
+            connection.execute(f"create schema if not exists {place.rpartition('.')[0]}")
+            connection.execute(f"create table {place} ({columns[name]})")
+            if name in tier_brands.REGISTRIES:
+                file = PROJECT_DIR / models[name]["original_file_path"]
+                connection.execute(f"copy {place} from '{file}' (header)")
+        tier_brands.fill(connection, world)
+        for name, place in places.items():
+            parts = [
+                f"{column}::bigint as {column}" if kind == "HUGEINT" else column
+                for column, kind, *_ in connection.execute(f"describe {place}").fetchall()
+            ]
+            file = folder / f"{name}.parquet"
+            connection.execute(f"copy (select {', '.join(parts)} from {place}) to '{file}'")
+            rows = spark.read.parquet(str(file))
+            parts = [
+                f"cast({column} as timestamp) as {column}" if kind == "timestamp_ntz" else column
+                for column, kind in rows.dtypes
+            ]
+            rows.selectExpr(*parts).createOrReplaceTempView(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_random_policies_over_random_customers_follow_the_rules_on_spark(
+    night: Night, tmp_path: Path
+) -> None:
+    from pyspark.sql import SparkSession
+
+    models = tier_models(night)
+    settings = yaml.safe_load((PROJECT_DIR / "profiles.yml").read_text())["vip_sms"]["outputs"]
+    builder = SparkSession.builder.master("local[2]").appName("tiers")
+    for name, value in settings["spark"]["server_side_parameters"].items():
+        if "{{" not in value:
+            builder = builder.config(name, value)
+    spark = builder.config("spark.sql.warehouse.dir", str(tmp_path / "spark")).getOrCreate()
+    met: Counter[str] = Counter()
+    try:
+        for seed in range(2, 2 + TIMELINES):
+            rng = random.Random(seed)
+            policy = tier_brands.some_policy(rng, changes=3)
+            world = tier_brands.some_world(rng, BUYERS, policy)
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            hand_over(spark, models, world, folder)
+            for name, node in models.items():
+                if node["sql"]:
+                    sql = node["sql"].replace(AS_OF.isoformat(), world.as_of.isoformat())
+                    spark.sql(sql).localCheckpoint().createOrReplaceTempView(name)
+            histories = spark.sql(tier_brands.HISTORY.format(place="tier_history")).collect()
+            standings = spark.table("customer_tiers").collect()
+            rows = [row.asDict() for row in standings]
+            met += tier_brands.hold(world, [tuple(row) for row in histories], rows, seed)
+    finally:
+        spark.stop()
+    assert met["customers"] == TIMELINES * BUYERS
+    reasons = ("qualified", "upgraded", "demoted", "excluded", "policy_changed", "projected")
+    assert min(met[reason] for reason in reasons) > TIMELINES, met
 
 
 def test_a_difference_is_named_by_table_key_and_column() -> None:

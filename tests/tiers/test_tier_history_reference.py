@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 from amount import amount
 from dbt_runs import create_source_tables, run_dbt
-from reference import UNIT, Customer, Movement, Version, World, add_months, days, ladder
+from tier_reference import UNIT, Customer, Movement, Version, World, add_months, days, ladder
 
 from orchestration.settings import Settings
 from orchestration.warehouse import connect

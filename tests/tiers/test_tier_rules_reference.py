@@ -10,31 +10,32 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pytest
 from amount import amount
 from dbt_runs import run_dbt
-from reference import (
-    EVER,
-    METRICS,
-    NOTHING,
-    UNIT,
-    Customer,
-    Movement,
-    Rule,
-    Tier,
-    Version,
-    World,
-    add_months,
+from tier_brands import (
+    ANY_MODEL,
+    GIVEN,
+    HISTORY,
+    LONG_AGO,
+    REGISTRIES,
+    SEEDS,
+    TARGETS,
+    fill,
+    hold,
+    looks_ahead,
+    some_day,
+    some_foreseen_tiers,
+    some_world,
 )
+from tier_reference import UNIT, Rule, Tier, Version
 
 from orchestration.fits import empty_tables, run_on
 from orchestration.fits.lifetime import LIFETIME
@@ -43,8 +44,6 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 AS_OF = date(1987, 6, 5)
 """The night for which the models are compiled; each case puts its own in its place."""
-FIRST_DAY, LAST_DAY = date(2023, 6, 1), date(2025, 6, 30)
-LONG_AGO = date(2000, 1, 1)
 CUSTOMERS = 20
 BRANDS = amount(usual=8, long=100)
 """Brands of twenty customers; 2,000 cases in the long run."""
@@ -52,30 +51,6 @@ FORESEEING = amount(usual=2, long=20)
 """Brands under policies that look at what is projected, by the model where it wins."""
 FILLED_HERE, FITTED_HERE = "-- filled here", "-- fitted here"
 EXAMPLES = PROJECT_DIR / "examples" / "policies"
-TARGETS = ("tier_history", "customer_tiers")
-GIVEN = {
-    "int_customer_days": "customer_id varchar, activity_date date, orders hugeint, "
-    "gross_revenue decimal(18,4), order_revenue decimal(18,4), refund_amount decimal(18,4)",
-    "int_customer_margin_days": "customer_id varchar, ordered_on date, booked_on date, "
-    "orders hugeint, margin decimal(18,4)",
-    "stg_customers": "customer_id varchar, is_test boolean, phone_e164 varchar",
-    "stg_suppressions": "customer_id varchar, phone_e164 varchar, reason varchar, "
-    "from_at timestamp, until_at timestamp",
-    "stg_orders": "order_id varchar, due_at timestamp, paid_at timestamp",
-    "int_orders_costed": "order_id varchar, customer_id varchar, net_revenue decimal(18,4)",
-    "customer_value": "customer_id varchar, qualifying_spend decimal(18,4), orders_12m bigint, "
-    "orders_90d bigint, orders_lifetime bigint, gross_revenue_12m decimal(18,4), "
-    "net_revenue_12m decimal(18,4), net_revenue_lifetime decimal(18,4), "
-    "refund_amount_12m decimal(18,4), average_order_value_12m decimal(18,4), "
-    "return_rate_12m double, discount_share_12m double",
-}
-SEEDS = (
-    "policy_versions",
-    "tier_rules",
-    "tier_exclusions",
-    "tier_metrics",
-    "policy_parameters",
-)
 
 
 # ---- the models, compiled once
@@ -111,7 +86,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         types = node["config"]["column_types"]
         columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
         made.append(f"create table {place(node)} ({columns})")
-        if name in ("tier_metrics", "policy_parameters"):
+        if name in REGISTRIES:
             path = PROJECT_DIR / node["original_file_path"]
             made.append(f"copy {place(node)} from '{path}' (header)")
     made += [f"create table {place(by_name[name])} ({GIVEN[name]})" for name in GIVEN]
@@ -132,264 +107,7 @@ def place(node: dict[str, Any]) -> str:
     return f"{node['database']}.{node['schema']}.{node['alias']}"
 
 
-# ---- random brands
-
-
-@cache
-def awkward_days() -> list[date]:
-    every = [FIRST_DAY + timedelta(n) for n in range((LAST_DAY - FIRST_DAY).days + 1)]
-    return [
-        day
-        for day in every
-        if (day + timedelta(1)).day == 1
-        or (day.month, day.day) in {(1, 1), (2, 28), (2, 29), (3, 1), (12, 30), (12, 31)}
-    ]
-
-
-def some_day(rng: random.Random) -> date:
-    if rng.random() < 0.4:
-        return rng.choice(awkward_days())
-    return FIRST_DAY + timedelta(rng.randint(0, (LAST_DAY - FIRST_DAY).days))
-
-
-def some_customer(rng: random.Random) -> Customer:
-    customer = Customer([], is_test=rng.random() < 0.1)
-    for _ in range(rng.choice([0, 1, 1, 2, 3, 5, 8, 12])):
-        day = some_day(rng)
-        gross = rng.choice([100, 500, 999, 1000, 2000, rng.randint(1, 1500)]) * UNIT
-        revenue = gross - rng.choice([0, 0, gross // 10, gross // 3])
-        customer.movements.append(Movement(day, gross, revenue))
-        if rng.random() < 0.25:
-            later = min(day + timedelta(rng.choice([0, 5, 40, 366])), LAST_DAY)
-            refund = rng.choice([revenue, revenue // 2, revenue // 3 + 1])
-            back = Movement(later, refund=refund, orders=0, ordered=day)
-            customer.movements.append(back)
-        if rng.random() < 0.2:
-            due = day + timedelta(rng.choice([0, 14, 30]))
-            paid = rng.choice([EVER, due + timedelta(rng.choice([1, 20, 200]))])
-            customer.states.append(("overdue_amount", due, paid, revenue))
-    if rng.random() < 0.15:
-        begins = some_day(rng)
-        until = rng.choice([EVER, begins + timedelta(rng.choice([1, 60, 400]))])
-        customer.states.append(("fraud_suppressions", begins, until, UNIT))
-    customer.movements.sort(key=lambda movement: movement.day)
-    return customer
-
-
-FIXED = {
-    "qualifying_spend": [500, 1000, 2000, 4000],
-    "orders_12m": [1, 2, 4],
-    "orders_90d": [1, 2, 3],
-    "orders_lifetime": [1, 3, 6],
-    "gross_revenue_12m": [800, 2000],
-    "net_revenue_12m": [500, 1500],
-    "net_revenue_lifetime": [1000, 3000],
-    "average_order_value_12m": [300, 900],
-    "discount_share_12m": [0.05, 0.2],
-    "return_rate_12m": [0.1, 0.5],
-    "refund_amount_12m": [100, 500],
-    "projected_margin_12m": [200, 900],
-}
-SHARES = [Decimal("0.05"), Decimal("0.1"), Decimal("0.15"), Decimal("0.34"), Decimal("0.5")]
-CADENCES = ["weekly", "monthly", "quarterly", "yearly", "every_10_months", "every_2_months"]
-
-
-def some_tiers(rng: random.Random) -> tuple[Tier, ...]:
-    return tuple(
-        some_tier(rng, name) for name in ("bronze", "silver", "gold")[: rng.choice([1, 2, 3])]
-    )
-
-
-def some_tier(rng: random.Random, name: str) -> Tier:
-    combiner = rng.choice(["all", "all", "any", "rank_blend"])
-    if combiner == "rank_blend":
-        share = rng.choice(SHARES)
-        metrics = rng.sample(["qualifying_spend", "orders_12m", "average_order_value_12m"], 2)
-        rules = [Rule(metric, share=share, weight=rng.choice([1, 1, 2])) for metric in metrics]
-        return Tier(name, tuple(rules), combiner)
-    rules = []
-    for metric in rng.sample(sorted(FIXED), rng.choice([1, 1, 2, 3])):
-        if rng.random() < 0.4:
-            rules.append(Rule(metric, share=rng.choice(SHARES)))
-        else:
-            rules.append(Rule(metric, round(rng.choice(FIXED[metric]) * UNIT)))
-    return Tier(name, tuple(rules), combiner)
-
-
-def some_exclusions(rng: random.Random) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
-    every = [
-        ("fraud", (Rule("fraud_suppressions", UNIT),)),
-        ("returns", (Rule("return_rate_12m", UNIT // 2), Rule("orders_12m", 2 * UNIT))),
-        ("unpaid", (Rule("overdue_amount", 300 * UNIT),)),
-    ]
-    return tuple(rng.sample(every, rng.choice([0, 0, 1, 2, 3])))
-
-
-def some_policy(rng: random.Random) -> list[Version]:
-    borders = sorted({some_day(rng) for _ in range(rng.choice([0, 0, 1, 2]))})
-    if rng.random() < 0.15:
-        borders.append(date(2025, 9, 1))  # a version to come
-    versions = []
-    for begins, ends in zip([LONG_AGO, *borders], [*borders, None], strict=True):
-        versions.append(
-            Version(
-                begins,
-                ends,
-                rng.choice([0, 0, 1, 3, 6]),
-                rng.choice(["daily", *CADENCES]),
-                rng.choice(["soft_landing", "drop"]),
-                rng.choice(["rolling_12_months", "rolling_12_months", "calendar_year"]),
-                rng.choice(["gross", "net_of_discounts", "net_of_discounts_and_returns"]),
-                some_tiers(rng),
-                rng.choice(CADENCES),
-                some_exclusions(rng),
-            )
-        )
-    return versions
-
-
 # ---- one brand, built and followed
-
-
-def fill(
-    connection: duckdb.DuckDBPyConnection, world: World, metrics_of_night: dict[str, dict[str, Any]]
-) -> None:
-    """Write a brand and its policy as the models read them."""
-
-    def load(table: str, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            connection.register("rows", pa.Table.from_pylist(rows))
-            connection.execute(f"insert into {table} by name select * from rows")
-            connection.unregister("rows")
-
-    def amount(units: int) -> Decimal:
-        return Decimal(units).scaleb(-4)
-
-    schema = "memory.policy"
-    load(
-        f"{schema}.policy_versions",
-        [
-            {
-                "policy_version": version.name,
-                "effective_from": version.begins,
-                "effective_to": version.ends,
-                "qualifying_spend_basis": version.basis,
-                "qualification_period": version.period,
-                "grace_months": version.grace_months,
-                "demotion_cadence": version.cadence,
-                "demotion_mode": version.mode,
-                "reevaluation": version.reevaluation,
-            }
-            for version in world.versions
-        ],
-    )
-    load(
-        f"{schema}.tier_rules",
-        [
-            {
-                "policy_version": version.name,
-                "tier": tier.name,
-                "tier_rank": rank,
-                "combiner": tier.combiner,
-                "metric": rule.metric,
-                "rule": "at_least" if rule.share is None else "top_share",
-                "threshold": amount(rule.threshold)
-                if rule.share is None
-                else rule.share.quantize(Decimal("0.0001")),
-                "weight": Decimal(rule.weight) if rule.weight != 1 else None,
-            }
-            for version in world.versions
-            for rank, tier in enumerate(version.tiers, 1)
-            for rule in tier.rules
-        ],
-    )
-    load(
-        f"{schema}.tier_exclusions",
-        [
-            {
-                "policy_version": version.name,
-                "exclusion_id": name,
-                "metric": rule.metric,
-                "rule": "at_least",
-                "threshold": amount(rule.threshold),
-            }
-            for version in world.versions
-            for name, conditions in version.exclusions
-            for rule in conditions
-        ],
-    )
-    days, margins, customers, orders, costed, suppressions = [], [], [], [], [], []
-    for who, customer in world.customers.items():
-        customers.append({"customer_id": who, "is_test": customer.is_test, "phone_e164": None})
-        of_day: dict[date, Counter[str]] = {}
-        earned: dict[tuple[date, date], Counter[str]] = {}
-        for movement in customer.movements:
-            if movement.day < world.as_of:
-                key = (movement.ordered or movement.day, movement.day)
-                earned.setdefault(key, Counter()).update(
-                    orders=movement.orders, margin=movement.part("margin", "")
-                )
-                of_day.setdefault(movement.day, Counter()).update(
-                    orders=movement.orders,
-                    gross_revenue=movement.gross,
-                    order_revenue=movement.revenue,
-                    refund_amount=movement.refund,
-                )
-        for (ordered, booked), sums in earned.items():
-            row = {"customer_id": who, "ordered_on": ordered, "booked_on": booked}
-            row |= {"orders": sums["orders"], "margin": amount(sums["margin"])}
-            margins.append(row)
-        for day, sums in of_day.items():
-            parts = {name: amount(value) for name, value in sums.items()}
-            parts["orders"] = sums["orders"]
-            days.append({"customer_id": who, "activity_date": day, **parts})
-        for number, (metric, begins, until, units) in enumerate(customer.states):
-            # A state holds from the midnight after it began: half a day before its first night.
-            began = datetime.combine(begins, time()) - timedelta(hours=12)
-            ended = None if until == EVER else datetime.combine(until, time())
-            if began >= datetime.combine(world.as_of, time()):
-                continue
-            if metric == "fraud_suppressions":
-                row = {"customer_id": who, "reason": "fraud", "from_at": began, "until_at": ended}
-                suppressions.append(row)
-            else:
-                order = f"{who}-{number}"
-                paid = ended and ended - timedelta(hours=12)
-                orders.append({"order_id": order, "due_at": began, "paid_at": paid})
-                costed.append({"order_id": order, "customer_id": who, "net_revenue": amount(units)})
-    for name, value in world.projected.limits.items():
-        connection.execute(
-            f"update {schema}.policy_parameters set value = ? where parameter = ?", [value, name]
-        )
-    load("memory.intermediate.int_customer_days", days)
-    load("memory.intermediate.int_customer_margin_days", margins)
-    load("memory.staging.stg_customers", customers)
-    load("memory.staging.stg_orders", orders)
-    load("memory.staging.stg_suppressions", suppressions)
-    load("memory.intermediate.int_orders_costed", costed)
-    load("vip_sms.marts.customer_value", list(metrics_of_night.values()))
-
-
-def value_of_night(world: World, who: str) -> dict[str, Any]:
-    """The row of customer_value, as far as the tiers read it."""
-    version = world.ruling[world.index(world.as_of)]
-    row: dict[str, Any] = {"customer_id": who}
-    for metric in METRICS:
-        if metric in ("orders_in_period", "projected_margin_12m", "projected_ltv_12m"):
-            continue
-        units = world.value(who, metric, version, world.as_of)
-        if units == NOTHING:
-            row[metric] = None
-        elif metric.startswith("orders"):
-            row[metric] = units // UNIT
-        elif metric.endswith(("rate_12m", "share_12m")):
-            row[metric] = units / UNIT
-        else:
-            row[metric] = Decimal(units).scaleb(-4)
-    return row
-
-
-MONEY = {"qualifying_spend", "spend_to_next_tier", "spend_to_keep_tier", "spend_to_earn_back"}
 
 
 def compare(
@@ -401,57 +119,24 @@ def compare(
 ) -> Counter[str]:
     """Build one brand both ways; fail at the first customer who differs; tell what was met.
 
-    The policy is a random one where none is given; `limits` are parameters of what is projected,
-    and `regulars` are customers who buy as its models suppose, beside the others.
+    `limits` are parameters of what is projected.
     """
-    rng = random.Random(seed)
-    customers = {f"c{number:02d}": some_customer(rng) for number in range(CUSTOMERS)}
-    customers |= {f"r{number:02d}": a_regular(rng) for number in range(regulars)}
-    as_of = rng.choice([some_day(rng), date(2025, 7, 1), date(2025, 1, 1), date(2024, 2, 29)])
-    versions = versions or some_policy(rng)
-    world = World(customers, versions, as_of, FIRST_DAY, add_months(LAST_DAY, 40))
+    world = some_world(random.Random(seed), CUSTOMERS, versions, regulars)
     world.projected.limits = world.projected.limits | (limits or {})
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         for statement in statements:
             if statement == FILLED_HERE:
-                fill(connection, world, {who: value_of_night(world, who) for who in customers})
+                fill(connection, world)
             elif statement == FITTED_HERE:
                 empty_tables(connection)
                 if any(looks_ahead(version) for version in world.versions):
-                    run_on(connection, LIFETIME, as_of)
+                    run_on(connection, LIFETIME, world.as_of)
             else:
-                connection.execute(statement.replace(AS_OF.isoformat(), as_of.isoformat()))
-        histories: dict[str, list[tuple]] = {}
-        for who, *span in connection.execute(
-            "select customer_id, tier_rank, tier, tier_rank_before, valid_from, valid_to, "
-            "change_reason, exclusion_id, policy_version from vip_sms.marts.tier_history "
-            "order by customer_id, valid_from"
-        ).fetchall():
-            histories.setdefault(who, []).append(tuple(span))
+                connection.execute(statement.replace(AS_OF.isoformat(), world.as_of.isoformat()))
+        histories = connection.execute(HISTORY.format(place="vip_sms.marts.tier_history"))
+        histories = histories.fetchall()
         found = connection.execute("select * from vip_sms.marts.customer_tiers").to_arrow_table()
-    standings = {row["customer_id"]: row for row in found.to_pylist()}
-    met: Counter[str] = Counter()
-    for who in customers:
-        steps = world.walk(who)
-        history, standing = world.history(steps), world.standing(who, steps)
-        shown = f"{who} of seed {seed}, night {as_of}: {customers[who]} under {world.versions}"
-        assert histories.get(who, []) == history, shown
-        row = standings[who]
-        built = {
-            name: int(row[name] * UNIT) if name in MONEY and row[name] is not None else row[name]
-            for name in standing
-        }
-        built["progress_to_next_tier"] = pytest.approx(built["progress_to_next_tier"], abs=1e-9)
-        assert standing == built, shown
-        met.update(span[5] for span in history)
-        met["projected"] += standing["projected_demotion_on"] is not None
-        met["to keep"] += bool(standing["spend_to_keep_tier"])
-        met["customers"] += 1
-    return met + world.projected.methods
-
-
-def looks_ahead(version: Version) -> bool:
-    return any(rule.metric == "projected_ltv_12m" for tier in version.tiers for rule in tier.rules)
+    return hold(world, histories, found.to_pylist(), seed)
 
 
 def read_version(folder: Path) -> Version:
@@ -519,43 +204,6 @@ def test_what_is_projected_is_what_was_known_on_each_evaluation(statements: list
         met += compare(statements, seed, versions, ANY_MODEL, regulars=80)
     assert met["baseline"] and met["mbg_nbd_own_margin"] + met["mbg_nbd_gamma_gamma"], met
     assert min(met[each] for each in ("qualified", "demoted", "projected")) > FORESEEING, met
-
-
-ANY_MODEL = {
-    "ltv_repeat_customers_least": 5,
-    "ltv_total_error": 2,
-    "ltv_without_margin_share": 1,
-    "ltv_margin_frequency_correlation": 1,
-}
-"""So that a model may win a backtest on sixty customers."""
-
-
-def a_regular(rng: random.Random) -> Customer:
-    """Who buys at a steady rate, and after some order no more."""
-    rate, leaves = rng.gammavariate(1.5, 1 / 20), rng.betavariate(1, 3)
-    price = rng.randint(50, 400)
-    customer, day = Customer([]), FIRST_DAY + timedelta(rng.randint(0, 300))
-    while day <= LAST_DAY:
-        gross = round(price * rng.uniform(0.8, 1.2) * UNIT)
-        customer.movements.append(Movement(day, gross, gross))
-        if rng.random() < leaves:
-            break
-        day += timedelta(1 + round(rng.expovariate(rate)))
-    return customer
-
-
-def some_foreseen_tiers(rng: random.Random) -> tuple[Tier, ...]:
-    """By projections in each way that a rule may look at them."""
-    ahead = "projected_ltv_12m"
-    lower = [
-        Tier("silver", (Rule(ahead, share=Decimal("0.34")),)),
-        Tier("silver", (Rule(ahead, 300 * UNIT), Rule("orders_12m", UNIT))),
-        Tier("silver", (Rule(ahead, 600 * UNIT), Rule("qualifying_spend", 2000 * UNIT)), "any"),
-    ]
-    share = Decimal("0.1")
-    blend = (Rule(ahead, share=share, weight=2), Rule("orders_12m", share=share))
-    upper = [Tier("gold", (Rule(ahead, share=share),)), Tier("gold", blend, "rank_blend")]
-    return (rng.choice(lower), rng.choice(upper))
 
 
 @pytest.mark.timeout(900)
