@@ -143,8 +143,8 @@ class Attentive:
         self._results = Api("the results of attentive", "", {}, {"result": _ALL})
         self._segments: set[str] = set()
         self._leaving: defaultdict[str, set[str]] = defaultdict(set)
-        # By hash and place, from notes.
-        self._at_work: defaultdict[tuple[str, str], list[_Request]] = defaultdict(list)
+        # By hash and place, from notes: what may be at work, and the hash of what it says.
+        self._at_work: defaultdict[tuple[str, str], list[tuple[_Request, str]]] = defaultdict(list)
 
     def check(self) -> Iterator[Finding]:
         """Key, rights to read, and segments. Rights to write show at the first push only."""
@@ -213,8 +213,8 @@ class Attentive:
             marks = tuple(mark for mark in request.marks if not self._is_over(mark))
             if not marks:
                 self._notes.drop(name)
-            for hashed in note["contacts"] if marks else ():
-                self._at_work[hashed, request.place].append(replace(request, marks=marks))
+            for hashed, said in _said(note).items() if marks else ():
+                self._at_work[hashed, request.place].append((replace(request, marks=marks), said))
 
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
         """What became of a request of an earlier push; nothing while it is at work.
@@ -224,9 +224,9 @@ class Attentive:
         request = _Request.read(job_id)
         acks = self._outcome(request, sorted(contact_ids))
         if acks is None:
-            content = self._content(request, contact_ids)
-            content["contacts"] += self._notes.get(job_id).get("contacts", ())
-            self._notes.put(job_id, content)
+            told = dict.fromkeys(map(self._notes.hash, contact_ids), "")
+            told |= _said(self._notes.get(job_id))
+            self._notes.put(job_id, {"request": job_id, "contacts": told})
         else:
             self._notes.drop(job_id)
             yield acks
@@ -355,13 +355,16 @@ class Attentive:
         for row in rows:
             known = self._at_work.get((self._notes.hash(row[0]), place), [])
             others = {
-                mark for one in known if one.what != what or what == "know" for mark in one.marks
+                mark
+                for one, said in known
+                if one.what != what or (what == "know" and said != self._hash_of(row))
+                for mark in one.marks
             }
-            same = [one for one in known if one.what == what and not one.is_unheard]
+            same = [one for one, _ in known if one.what == what and not one.is_unheard]
             if same and others <= set(same[-1].marks) and what != "know":
                 waiting.append(Ack(row[0], "pending", job_id=str(same[-1])))
             elif others:
-                marks = dict.fromkeys(mark for one in known for mark in one.marks)
+                marks = dict.fromkeys(mark for one, _ in known for mark in one.marks)
                 asked[tuple(marks)].append(row)
             else:
                 asked[()].append(row)
@@ -407,8 +410,9 @@ class Attentive:
         contact_ids = [contact_id for contact_id, _ in rows]
         kind, method, path, body = _call(what, place, [row for _, row in rows])
         over = f"{_UNTIL}{(_now() + _LATEST).isoformat()}"
-        content = self._content(_Request(what, place, (over,)), contact_ids)
-        with self._notes.sending(over, content) as fate:
+        told = {self._notes.hash(row[0]): self._hash_of(row) for row in rows}
+        note = {"request": str(_Request(what, place, (over,))), "contacts": told}
+        with self._notes.sending(over, note) as fate:
             try:
                 answer = self._api.call(kind, method, path, body=body, lost=fate.lose)
             except Busy as error:
@@ -422,9 +426,9 @@ class Attentive:
             else:
                 yield contact_ids, Ack("", "retry", code="no_job")
 
-    def _content(self, request: _Request, contact_ids: Iterable[str]) -> dict[str, Any]:
-        hashed = [self._notes.hash(one) for one in contact_ids]
-        return {"request": str(request), "contacts": hashed}
+    def _hash_of(self, row: _Row) -> str:
+        """What is said of a contact; twice the same does no harm, whichever comes last."""
+        return self._notes.hash(orjson.dumps(row[1], option=orjson.OPT_SORT_KEYS).decode())
 
     def _is_over(self, mark: str) -> bool:
         """Whether nothing of a request is at work any more; of one never answered, by the clock."""
@@ -524,6 +528,12 @@ def _key(list_name: str) -> str:
 
 def _is_marketing_text(subscription: dict[str, Any]) -> bool:
     return (subscription.get("type"), subscription.get("channel")) == ("MARKETING", "TEXT")
+
+
+def _said(note: dict[str, Any]) -> dict[str, str]:
+    """Hashes of what a note says, by that of the contact; an older program noted contacts alone."""
+    told = note.get("contacts", {})
+    return told if isinstance(told, dict) else dict.fromkeys(told, "")
 
 
 def _call(what: str, place: str, items: list[dict[str, Any]]) -> tuple[str, str, str, bytes]:

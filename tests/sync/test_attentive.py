@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from fake_attentive import DESCRIPTION, Account
-from night import AS_OF, members
+from night import AS_OF, Vip, members
 from worlds import ATTENTIVE, MANY, NIGHT, World, ids, ledger_rows, night, writes
 
 from orchestration import sync
 from orchestration.ledger import open_ledger
-from orchestration.platforms import PlatformError, Profile, attentive, open_platform
+from orchestration.platforms import PlatformError, Profile, attentive, http, open_platform
 from orchestration.settings import Settings
 
 MEMBERS = "/v2/bulk/segments/members"
@@ -267,6 +267,30 @@ def test_a_request_at_work_is_known_though_its_row_was_about_to_be_sent_anew(
     for _ in range(2):
         push(settings, NIGHT)
     assert account.on("VIP - vip") == ids(1, 2, 3)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_profile_that_nobody_heard_of_keeps_waiting_only_who_has_changed(
+    settings: Settings, account: Account, monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    """Killed after the profiles were sent: told in the same words again, they may come in any
+    order."""
+    monkeypatch.setattr(attentive, "_LATEST", timedelta(hours=18))
+    call = http.Api.call
+
+    def kill(self: http.Api, kind: str, *given: object, **more: object) -> http.Answer:
+        answer = call(self, kind, *given, **more)
+        if kind == "attributes":
+            raise KeyboardInterrupt
+        return answer
+
+    night(settings, members(3), holdout=[])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(http.Api, "call", kill)
+        push(settings)
+    night(settings, [*members(2), Vip("c3", "Platinum" if is_changed else "Gold")], holdout=[])
+    push(settings)
+    assert account.on("VIP - vip") == (ids(1, 2) if is_changed else ids(1, 2, 3))
 
 
 def killed(*_: object) -> None:
