@@ -140,7 +140,7 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
             currency=night["reporting_currency"],
             tier=held.tier if held else "none",
             history=history,
-            rules=_rules(connection, value) if is_tonight else [],
+            rules=_rules(connection, customer_id, value) if is_tonight else [],
             audiences=_audiences(connection, customer_id) if is_tonight else [],
             standing=standing[0] if is_tonight else None,
             value=value if is_tonight else None,
@@ -160,19 +160,23 @@ def _history(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date)
     return [Span(**row) for row in rows]
 
 
-def _rules(connection: duckdb.DuckDBPyConnection, value: dict[str, Any]) -> list[Rule]:
+def _rules(
+    connection: duckdb.DuckDBPyConnection, customer_id: str, value: dict[str, Any]
+) -> list[Rule]:
     rules = records(
         connection,
-        "select tier, metric, rule, threshold, unit, reason from tier_requirements "
+        "select asked.tier, metric, rule, threshold, unit, reason, metric_value "
+        "from tier_requirements as asked left join ("
+        "from tier_rule_values where customer_id = ?) as own using (tier_rank, metric) "
         "order by tier_rank desc, metric",
+        customer_id,
     )
-    return [
-        Rule(
-            **{**rule, "threshold": _float(rule["threshold"])},
-            value=_float(value.get(rule["metric"])),
-        )
-        for rule in rules
-    ]
+    found = []
+    for rule in rules:
+        own = rule.pop("metric_value")
+        own = value.get(rule["metric"]) if own is None else own
+        found.append(Rule(**{**rule, "threshold": _float(rule["threshold"])}, value=_float(own)))
+    return found
 
 
 def _audiences(connection: duckdb.DuckDBPyConnection, customer_id: str) -> list[Audience]:

@@ -12,6 +12,12 @@ tier_rules as (
 
 ),
 
+tier_metrics as (
+
+    select * from {{ ref("tier_metrics") }}
+
+),
+
 policy as (
 
     select * from {{ ref("int_policy_in_force") }}
@@ -46,7 +52,12 @@ tier_requirements as (
         thresholds.metric,
         thresholds.rule,
         thresholds.threshold,
-        reasons.unit,
+        -- What a share came to is counted as the metric is.
+        case
+            when thresholds.rule <> 'top_share' then reasons.unit
+            when thresholds.metric = 'rank_blend' then 'places'
+            else tier_metrics.unit
+        end as unit,
         reasons.reason
     from thresholds
     inner join policy on thresholds.policy_version = policy.policy_version
@@ -55,6 +66,7 @@ tier_requirements as (
             thresholds.policy_version = reasons.policy_version
             and thresholds.tier_rank = reasons.tier_rank
             and thresholds.metric = reasons.metric
+    left join tier_metrics on thresholds.metric = tier_metrics.metric
     where
         thresholds.valid_from <= {{ as_of_date() }}
         and {{ lasts_until("thresholds.valid_to") }} > {{ as_of_date() }}

@@ -9,7 +9,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from orchestration.explain import Explanation, Rule
+from orchestration.explain import Explanation, Rule, _rules
 
 AS_OF = date(2026, 7, 1)
 
@@ -37,6 +37,29 @@ def test_a_rule_is_met_at_its_threshold():
 def test_what_cannot_be_known_is_neither_met_nor_missed():
     assert rule(value=None).is_met is None
     assert rule(threshold=None).is_met is None
+
+
+def test_a_rule_that_customer_value_does_not_tell_has_the_customers_own_number():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table tier_requirements as from (values "
+            "('vip', 1, 'projected_ltv_12m', 'top_share', 300.0, 'share', null), "
+            "('vip', 1, 'orders_90d', 'at_least', 3.0, 'orders', null)) "
+            "as t (tier, tier_rank, metric, rule, threshold, unit, reason)"
+        )
+        connection.execute(
+            "create table tier_rule_values as from (values "
+            "('c1', 1, 'projected_ltv_12m', 310.5), ('c2', 1, 'projected_ltv_12m', 9.0)) "
+            "as t (customer_id, tier_rank, metric, metric_value)"
+        )
+        told = {
+            who: [(rule.metric, rule.value, rule.is_met) for rule in _rules(connection, who, value)]
+            for who, value in (("c1", {"orders_90d": 2}), ("nobody", {"orders_90d": 3}))
+        }
+    assert told == {
+        "c1": [("orders_90d", 2.0, False), ("projected_ltv_12m", 310.5, True)],
+        "nobody": [("orders_90d", 3.0, True), ("projected_ltv_12m", None, None)],
+    }
 
 
 def test_what_comes_next_stands_in_the_order_of_its_days():

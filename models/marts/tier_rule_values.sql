@@ -1,0 +1,88 @@
+with
+
+policy as (
+
+    select * from {{ ref("int_policy_in_force") }}
+
+),
+
+thresholds as (
+
+    select * from {{ ref("int_tier_thresholds") }}
+    where
+        valid_from <= {{ as_of_date() }}
+        and {{ lasts_until("valid_to") }} > {{ as_of_date() }}
+
+),
+
+metric_spans as (
+
+    select * from {{ ref("int_tier_metric_spans") }}
+    where
+        valid_from <= {{ as_of_date() }}
+        and {{ lasts_until("valid_to") }} > {{ as_of_date() }}
+
+),
+
+blended_ranks as (
+
+    select * from {{ ref("int_tier_blended_ranks") }}
+
+),
+
+rules as (
+
+    select thresholds.*
+    from thresholds
+    inner join policy on thresholds.policy_version = policy.policy_version
+
+),
+
+-- What customer_value tells is not said again.
+told as (
+
+    select
+        metric_spans.customer_id,
+        rules.tier,
+        rules.tier_rank,
+        rules.metric,
+        metric_spans.metric_value
+    from rules
+    inner join metric_spans
+        on
+            rules.policy_version = metric_spans.policy_version
+            and rules.metric = metric_spans.metric
+    where rules.metric in ('orders_in_period', 'projected_margin_12m', 'projected_ltv_12m')
+
+    union all
+
+    select
+        blended_ranks.customer_id,
+        rules.tier,
+        rules.tier_rank,
+        rules.metric,
+        blended_ranks.blended_rank as metric_value
+    from rules
+    inner join blended_ranks
+        on
+            rules.policy_version = blended_ranks.policy_version
+            and rules.valid_from = blended_ranks.due_on
+            and rules.tier_rank = blended_ranks.tier_rank
+    where rules.metric = 'rank_blend'
+
+),
+
+tier_rule_values as (
+
+    select
+        {{ as_of_date() }} as as_of_date,
+        customer_id,
+        tier,
+        cast(tier_rank as int) as tier_rank,
+        metric,
+        {{ money("metric_value") }} as metric_value
+    from told
+
+)
+
+select * from tier_rule_values
