@@ -31,7 +31,7 @@ from orchestration.files import (
 from orchestration.keys import code_key
 from orchestration.night import require_night
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, one
 
 MANIFEST = "manifest.json"
 LATEST = "latest"
@@ -186,7 +186,7 @@ def _write(
     connection: duckdb.DuckDBPyConnection, query: str, path: Path
 ) -> tuple[Path, int, list[str]]:
     options = "format csv, header" if path.suffix == ".csv" else "format parquet, compression zstd"
-    done = connection.execute(f"copy ({query}) to ? ({options})", [str(path)]).fetchone()
+    done = one(connection, f"copy ({query}) to ? ({options})", [str(path)])
     (rows,) = done or (0,)
     columns = [name for name, *_ in connection.execute(f"describe {query}").fetchall()]
     return path, rows, columns

@@ -25,10 +25,10 @@ def read_night(
         cursor = connection.execute(f"select * from {stage}")
     except duckdb.CatalogException:
         raise UserError("no night has been built here yet: run `vip nightly`") from None
-    row = cursor.fetchone()
-    if row is None:
+    rows = cursor.fetchall()
+    if not rows:
         raise UserError("the last night broke off: run `vip nightly`")
-    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+    return dict(zip([column[0] for column in cursor.description], rows[0], strict=True))
 
 
 def require_night(

@@ -18,7 +18,7 @@ import duckdb
 from orchestration.errors import UserError
 from orchestration.files import flush, remove, saving
 from orchestration.settings import Settings
-from orchestration.warehouse import connect, sql_path
+from orchestration.warehouse import connect, one, sql_path
 
 _READ_ONLY = 0o444
 
@@ -90,9 +90,9 @@ def smoke_test(path: Path, as_of_date: date) -> dict[str, int]:
             ).fetchall()
             tables = sorted({(schema, table) for schema, table, _, _ in columns})
             rows = {
-                f"{schema}.{table}": _one(
+                f"{schema}.{table}": one(
                     connection, f'select count(*) from vip_sms."{schema}"."{table}"'
-                )
+                )[0]
                 for schema, table in tables
             }
             personal = _personal_columns(connection, columns)
@@ -134,11 +134,6 @@ def _personal_columns(
             f"then regexp_matches(\"{name}\", '{_PERSONAL_VALUE}') end)"
             for name in names
         )
-        seen = connection.execute(f'select {hits} from vip_sms."{schema}"."{table}"').fetchone()
+        seen = one(connection, f'select {hits} from vip_sms."{schema}"."{table}"')
         found += [f"{table}.{name}" for name, hit in zip(names, seen or (), strict=True) if hit]
     return sorted(set(found))
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    (value,) = connection.execute(query).fetchone() or (0,)
-    return value

@@ -18,7 +18,7 @@ from orchestration.contract import load_contract
 from orchestration.errors import UserError
 from orchestration.fits.fit import SCHEMA, declared
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, one
 
 
 def missing() -> str | None:
@@ -48,7 +48,7 @@ def export_sources(settings: Settings, folder: Path) -> date:
                 (folder / schema / name).mkdir(parents=True)
                 file = str(folder / schema / name / "rows.parquet")
                 connection.execute(f"copy {schema}.{name} to ?", [file])
-        (as_of,) = connection.execute("select as_of_date from raw.run_context").fetchone()
+        (as_of,) = one(connection, "select as_of_date from raw.run_context")
     return as_of
 
 

@@ -29,7 +29,7 @@ from orchestration.errors import UserError, mask
 from orchestration.night import BUILT, read_night
 from orchestration.policy import EXCLUSIONS, POLICY_DIR, read_policy, require_sound
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.warehouse import connect, sql_path
+from orchestration.warehouse import connect, one, sql_path
 
 _TARGETS = ("customer_tiers", "tier_movements")
 _NIGHT_GIVES = (
@@ -268,11 +268,12 @@ def _fill(
         connection.execute(f"delete from {versions} where policy_version <> ?", [name])
         connection.execute(f"update {versions} set effective_from = ?", [_ALWAYS])
         return True, name
-    in_force = connection.execute(
+    in_force = one(
+        connection,
         f"select policy_version from {versions} where effective_from <= ? "
         "and (effective_to is null or effective_to > ?)",
         [as_of_date, as_of_date],
-    ).fetchone()
+    )
     if in_force is None:
         raise UserError(f"the draft has no version in force on the night of {as_of_date}")
     return False, in_force[0]
@@ -304,10 +305,11 @@ def _figures(
         "select tier, draft_tier, count(*) from compared where tier <> 'none' "
         "or draft_tier <> 'none' group by all order by min(tier_rank), min(draft_tier_rank)"
     ).fetchall()
-    joiners, leavers = connection.execute(
+    joiners, leavers = one(
+        connection,
         "select count(*) filter (tier_rank = 0 and draft_tier_rank > 0), "
-        "count(*) filter (tier_rank > 0 and draft_tier_rank = 0) from compared"
-    ).fetchone() or (0, 0)
+        "count(*) filter (tier_rank > 0 and draft_tier_rank = 0) from compared",
+    ) or (0, 0)
     history = connection.execute(
         "select month_end_date, policy, sum(members_at_end) / max(active_customers) from ("
         "select *, 'draft' as policy from vip_sms.marts.tier_movements union all by name "
@@ -333,9 +335,10 @@ def _figures(
 
 
 def _active(connection: duckdb.DuckDBPyConnection) -> int:
-    (found,) = connection.execute(
-        "select count(*) from vip_sms.marts.customer_value where orders_12m > 0 and not is_test"
-    ).fetchone() or (0,)
+    (found,) = one(
+        connection,
+        "select count(*) from vip_sms.marts.customer_value where orders_12m > 0 and not is_test",
+    ) or (0,)
     return found
 
 

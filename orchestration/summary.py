@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
-
 from orchestration.night import require_night
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, one
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def read(settings: Settings, as_of_date: date) -> Summary:
     """Return the figures of the night. Raises `UserError` when the warehouse holds another."""
     with connect(settings, read_only=True) as connection:
         night = require_night(connection, as_of_date)
-        rows_read, rows_rejected = _row(
+        rows_read, rows_rejected = one(
             connection,
             "select coalesce(sum(rows_read), 0), coalesce(sum(rows_rejected), 0) "
             "from vip_sms.marts.load_report",
@@ -96,11 +94,11 @@ def read(settings: Settings, as_of_date: date) -> Summary:
             order by tiers.tier_rank desc
             """
         ).fetchall()
-        (audience,) = _row(
+        (audience,) = one(
             connection,
             "select count(*) from vip_sms.marts.audience_members where audience_id = 'vip'",
         )
-        (holdout,) = _row(
+        (holdout,) = one(
             connection,
             "select count(distinct contact_id) from vip_sms.marts.audience_decisions "
             "where audience_id = 'vip' and decision = 'holdout'",
@@ -149,7 +147,3 @@ def read(settings: Settings, as_of_date: date) -> Summary:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple:
-    return connection.execute(query).fetchone() or ()

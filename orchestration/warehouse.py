@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,17 @@ import duckdb
 
 from orchestration.errors import BusyError
 from orchestration.settings import Settings
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """How DuckDB works here: what it may use, and files that every released client opens."""
+    return {
+        "memory_limit": settings.memory_limit,
+        "threads": settings.threads,
+        "temp_directory": str(settings.paths.tmp),
+        "preserve_insertion_order": False,
+        "storage_compatibility_version": "v1.0.0",
+    }
 
 
 def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -23,16 +34,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     paths = settings.paths
     for folder in (paths.home, paths.tmp, paths.build.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        str(paths.warehouse),
-        read_only=read_only,
-        config={
-            "memory_limit": settings.memory_limit,
-            "threads": settings.threads,
-            "temp_directory": str(paths.tmp),
-            "preserve_insertion_order": False,
-        },
-    )
+    connection = duckdb.connect(str(paths.warehouse), read_only=read_only, config=options(settings))
     connection.execute("set TimeZone = 'UTC'")
     if paths.build.exists():
         mode = "(read_only)" if read_only else ""
@@ -44,7 +46,18 @@ def records(
     connection: duckdb.DuckDBPyConnection, query: str, *values: object
 ) -> list[dict[str, Any]]:
     """The rows of a query by the names of its columns; `values` take the place of its `?`."""
-    return connection.execute(query, values).to_arrow_table().to_pylist()
+    return connection.sql(query, params=values).to_arrow_table().to_pylist()
+
+
+def one(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] | None = None
+) -> tuple[Any, ...]:
+    """The only row of a query, () where there is none; `values` take the place of its `?`.
+
+    The result is read to its end: the connection registers nothing while one is open.
+    """
+    rows = connection.execute(query, values).fetchall()
+    return rows[0] if rows else ()
 
 
 def sql_path(path: Path) -> str:

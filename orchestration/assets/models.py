@@ -218,7 +218,7 @@ def _failure(settings: Settings, results: list[dict[str, Any]]) -> dg.Failure | 
 def _sample(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     """Up to five rows of a failed test as a table, with what is personal left out or masked."""
     try:
-        rows = connection.execute(f"select * from ({query}) limit 5").to_arrow_table().to_pylist()
+        rows = connection.sql(f"select * from ({query}) limit 5").to_arrow_table().to_pylist()
     except duckdb.Error:
         return "the rows cannot be read again"
     return as_table([masked(row) for row in rows])

@@ -21,7 +21,7 @@ from orchestration.erasure.identifiers import CUSTOMER, Erased, names_customers
 from orchestration.files import flush, saving
 from orchestration.landing.sifting import BLANK
 from orchestration.settings import Settings
-from orchestration.warehouse import sql_path
+from orchestration.warehouse import one, options, sql_path
 
 _CONTACT = "contact_id"
 
@@ -81,16 +81,17 @@ class Search:
             self.judge(f"select distinct {value} as value from {relation}", column)
             if not self._has_hits:
                 continue
-            (rows,) = self._connection.execute(
-                f"select count(*) from {relation} where {names_erased(column, kind)}"
-            ).fetchone()
+            (rows,) = one(
+                self._connection,
+                f"select count(*) from {relation} where {names_erased(column, kind)}",
+            )
             if rows:
                 yield Found(name, column, kind, rows)
 
     def judge(self, values: str, column: str) -> None:
         """Keep in `erased_texts` those of a query of a column (value) that are on the list."""
         is_customer = names_customers(column)
-        fresh = self._connection.execute(
+        fresh = self._connection.sql(
             f"select value from ({values}) "
             f"anti join (from judged_texts where is_customer = {is_customer}) using (value) "
             "where value is not null"
@@ -124,13 +125,7 @@ def other_keys() -> set[str]:
 def connection_for(settings: Settings) -> duckdb.DuckDBPyConnection:
     """A connection to no file of its own, which spills under the home."""
     settings.paths.tmp.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(
-        config={
-            "memory_limit": settings.memory_limit,
-            "threads": settings.threads,
-            "temp_directory": str(settings.paths.tmp),
-        }
-    )
+    return duckdb.connect(config=options(settings))
 
 
 class Cleared:
@@ -204,9 +199,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, found: list[Found], keys: set
             f'"{key}" in (select value from keys_of_{key})' for key in keys & names
         ]
         if theirs:
-            (rows,) = connection.execute(
-                f"delete from {relation} where {' or '.join(theirs)}"
-            ).fetchone()
+            (rows,) = one(connection, f"delete from {relation} where {' or '.join(theirs)}")
             deleted += rows
         for hit in others:
             instead = f'"{owner}"' if hit.column == _CONTACT else f"'{BLANK}'"

@@ -19,7 +19,7 @@ from orchestration.erasure.tables import Search, connection_for, names_erased
 from orchestration.files import write_private
 from orchestration.landing.sifting import BLANK
 from orchestration.settings import Settings
-from orchestration.warehouse import sql_path
+from orchestration.warehouse import one, sql_path
 
 CSV = "all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'"
 """How DuckDB is to read the CSV files of this programme."""
@@ -97,12 +97,13 @@ def parquet_without(path: Path, erased: Erased, settings: Settings) -> tuple[byt
         if not hits:
             return None
         wanted = " or ".join(names_erased(hit.column) for hit in hits)
-        (before,) = connection.execute(f"select count(*) from {relation}").fetchone()
+        (before,) = one(connection, f"select count(*) from {relation}")
         target = settings.paths.tmp / f"{path.stem}.without.parquet"
-        (after,) = connection.execute(
+        (after,) = one(
+            connection,
             f"copy (from {relation} where not coalesce({wanted}, false)) to {sql_path(target)} "
-            "(format parquet, compression zstd)"
-        ).fetchone()
+            "(format parquet, compression zstd)",
+        )
     content = target.read_bytes()
     target.unlink()
     return content, before - after

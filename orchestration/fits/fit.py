@@ -53,9 +53,7 @@ def run(settings: Settings, fit: Fit, as_of_date: date) -> dict[str, int]:
 def run_on(connection: duckdb.DuckDBPyConnection, fit: Fit, as_of_date: date) -> dict[str, int]:
     """The same in whatever database the connection is in."""
     inputs = {
-        table.split(".")[1]: connection.execute(
-            f"select * from {table} order by all"
-        ).to_arrow_table()
+        table.split(".")[1]: connection.sql(f"select * from {table} order by all").to_arrow_table()
         for table in fit.reads
     }
     outputs = fit.compute(inputs)

@@ -12,6 +12,7 @@ from orchestration.landing import malformed
 from orchestration.landing import rows as sql
 from orchestration.landing.files import TableInput, sql_text
 from orchestration.landing.sifting import Sieve
+from orchestration.warehouse import one
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,11 @@ def load(
     _find_twins(connection, given, typed, defaults)
     checked = sql.checked_rows(table, typed, defaults.currency, defaults.country)
     names = ", ".join(column.name for column in table.columns)
-    (loaded,) = connection.execute(
+    (loaded,) = one(
+        connection,
         f"insert into raw.{table.name} ({names}) select {names} from ({checked}) "
-        "anti join twins using (_file, _row) where fault is null"
-    ).fetchone()
+        "anti join twins using (_file, _row) where fault is null",
+    )
 
     read = sum(file.rows - len(file.malformed) for file in given.files) - erased.total()
     same = _count_by_file(connection, "twins where is_same")
@@ -160,7 +162,7 @@ def _find_twins(
     )
     candidates = sql.typed_rows(table, given.sources, twins_only=True)
     checked = sql.checked_rows(table, candidates, defaults.currency, defaults.country)
-    (has_twins,) = connection.execute("select count(*) > 0 from twin_keys").fetchone()
+    (has_twins,) = one(connection, "select count(*) > 0 from twin_keys")
     connection.execute(
         f"create or replace temp table twins as {sql.later_twins(table, checked)}"
         if has_twins

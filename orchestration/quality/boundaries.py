@@ -27,7 +27,7 @@ from orchestration.quality.suites import (
     policy_parameters,
 )
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
+from orchestration.warehouse import connect, one
 
 AUDIENCE = "activation.sync_vip_audience"
 SHOWN_ROWS = 10
@@ -123,12 +123,12 @@ def _look_for_erased(connection: duckdb.DuckDBPyConnection, settings: Settings) 
 def _source(connection: duckdb.DuckDBPyConnection) -> str:
     """Whose data this is: nights of the sample are nothing to compare a brand with."""
     try:
-        row = connection.execute("select is_sample from raw.run_context").fetchone()
+        rows = connection.execute("select is_sample from raw.run_context").fetchall()
     except duckdb.CatalogException:
-        row = None
-    if row is None:
+        rows = []
+    if not rows:
         raise UserError("nothing to judge: nothing was landed yet; run `vip nightly` first")
-    return "sample" if row[0] else "brand"
+    return "sample" if rows[0][0] else "brand"
 
 
 def _judge(
@@ -198,24 +198,24 @@ def _read(
         return False, f"could not be judged: {wording.first_line(error)}", "an answer", []
     result, kwargs, meta = answer["result"], expectation.kwargs, expectation.meta
     if expectation.type == QUERY:
-        (total,) = connection.execute(f"select count(*) from {relation}").fetchone()
+        (total,) = one(connection, f"select count(*) from {relation}")
         observed, expected = wording.count(result["observed_value"], total), "0 rows"
         rows = result["details"]["unexpected_rows"]
     else:
         column = kwargs["column"]
-        judged, low, high = connection.execute(
-            f"select count({column}), min({column}), max({column}) from {relation}"
-        ).fetchone()
+        judged, low, high = one(
+            connection, f"select count({column}), min({column}), max({column}) from {relation}"
+        )
         nothing = meta.get("if_none", "nothing to judge")
         observed = wording.figures(kwargs, low, high) if judged else nothing
         expected = wording.bounds(kwargs, policy_parameters())
         rows = result.get("partial_unexpected_index_list") or []
         rows = sorted(rows, key=lambda row: row[column], reverse="max_value" in kwargs)
     if "observed" in meta:
-        (told,) = connection.execute(f"select {meta['observed']} from {relation}").fetchone()
+        (told,) = one(connection, f"select {meta['observed']} from {relation}")
         observed = told or observed
     if "expected" in meta:
-        (told,) = connection.execute(f"select {meta['expected']} from {relation}").fetchone()
+        (told,) = one(connection, f"select {meta['expected']} from {relation}")
         expected = told or expected
     return bool(answer["success"]), observed, expected, rows
 
@@ -257,4 +257,4 @@ def _load_report(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         group by table_name
         order by table_name
     """
-    return connection.execute(query).to_arrow_table().to_pylist()
+    return connection.sql(query).to_arrow_table().to_pylist()

@@ -6,8 +6,10 @@ Importing this module costs seconds: import it only where a suite runs. What is 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +37,13 @@ from great_expectations.expectations.expectation_configuration import (
 from orchestration.quality.suites import QUERY
 
 _connection: ContextVar[duckdb.DuckDBPyConnection] = ContextVar("connection")
+
+
+@atexit.register
+def _end_quietly() -> None:
+    """What these imports hold keeps DuckDB beyond its end: it would list every piece of that."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno())
 
 
 class _BufferedContext(duckdb_engine.Dialect.execution_ctx_cls):

@@ -20,6 +20,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from orchestration.warehouse import one
+
 REASONS = Path(__file__).parent / "sql" / "reasons.sql"
 MICROS = 1_000_000
 """Money here is whole millionths of the reporting currency: cents times a rate of four digits."""
@@ -303,7 +305,8 @@ def _policy_in_force(policies: list[Policy], as_of: date) -> dict[str, Any]:
 
 
 def _vip_share(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Any]:
-    vips, active = connection.execute(
+    vips, active = one(
+        connection,
         """
         select count(*) filter (where judged.rank > 0), count(*)
         from judged
@@ -312,7 +315,7 @@ def _vip_share(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, 
             and judged.n in (select n from flow where amount > 0 and day >= ?)
         """,
         [add_months(as_of, -12)],
-    ).fetchone()
+    )
     return {"active_customers": active, "vips": vips, "share": round(vips / max(active, 1), 4)}
 
 

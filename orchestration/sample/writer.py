@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from orchestration.sample.dirty import dirty_rows
+from orchestration.warehouse import one
 
 # Large tables are folders of Parquet parts, small ones a CSV file: both readers are exercised.
 PARTS = (
@@ -63,7 +64,8 @@ class Writer:
         """Write rows without their ordering columns; the first file of a table repeats a few."""
         repeated = 0 if self.rows[table] else self._copies_of(table)
         escaped = str(path).replace("'", "''")
-        (written,) = self.connection.execute(
+        (written,) = one(
+            self.connection,
             f"""
             copy (
                 with kept as (select * from {source} where {condition})
@@ -75,8 +77,8 @@ class Writer:
                 )
                 order by n, k, l
             ) to '{escaped}' ({options})
-            """
-        ).fetchone()
+            """,
+        )
         if repeated:
             self.repeated[table] = min(repeated, written // 2)
         self.rows[table] += written
@@ -92,7 +94,7 @@ class Writer:
             order by n
             """
         ).fetchall()
-        (somebody,) = self.connection.execute("select name_of('C', 1)").fetchone()
+        (somebody,) = one(self.connection, "select name_of('C', 1)")
         yesterday = (as_of - timedelta(days=1)).isoformat()
         rows = list(dirty_rows(self._copies_of, yesterday, somebody, iter(vips)))
         for table in (*PARTS, *CATALOGUE, *SMALL):

@@ -16,6 +16,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.warehouse import one
+
 ACTIONS = ("add", "change", "remove", "unchanged", "waiting", "parked")
 PROFILE = "profile"
 HOLDOUT = "holdout-"
@@ -436,9 +438,9 @@ def compare(
     _leave_out(connection, ask(_newcomers(connection)))
     for step in (_DESIRED_LISTS, _PROFILES, _COMPARED, _PLAN):
         connection.execute(step)
-    rows = connection.execute(_ROWS).to_arrow_table()
-    profiles = connection.execute(_PROFILES_TO_SEND).to_arrow_table()
-    groups = connection.execute(
+    rows = connection.sql(_ROWS).to_arrow_table()
+    profiles = connection.sql(_PROFILES_TO_SEND).to_arrow_table()
+    groups = connection.sql(
         "select audience, action, tier, reason, count(*) as customers from plan "
         "group by all order by audience, action, tier, reason"
     ).to_arrow_table()
@@ -478,9 +480,10 @@ def _prepare(
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     padded = key.ljust(_BLOCK, b"\0")
-    (memory,) = connection.execute(
-        f"select least(parse_formatted_bytes(current_setting('memory_limit')), {_MEMORY})"
-    ).fetchone()
+    (memory,) = one(
+        connection,
+        f"select least(parse_formatted_bytes(current_setting('memory_limit')), {_MEMORY})",
+    )
     connection.execute(f"set memory_limit = '{memory}B'")
     connection.execute("set variable inner_pad = $1", [bytes(byte ^ 0x36 for byte in padded)])
     connection.execute("set variable outer_pad = $1", [bytes(byte ^ 0x5C for byte in padded)])

@@ -468,7 +468,7 @@ def _judge(settings: Settings, ledger: Ledger, plan: Plan, approve: int | None) 
         landed = read_night(connection, LANDED)
         if landed["run_id"] != plan.run_id:
             found.append("newer raw data have landed than the plan is made from: nothing is sent")
-        audience = connection.execute(
+        audience = connection.sql(
             "select * from activation.sync_vip_audience order by customer_id"
         ).to_arrow_table()
     results = quality.gate_rows(audience, settings, plan.as_of_date)

@@ -19,6 +19,7 @@ from vip_process import exported, start
 
 pytestmark = pytest.mark.slow
 
+STORAGE_OF_1_0 = 64  # the number by which DuckDB 1.0 knows a file of its own
 READERS = 10
 ASKED = 8  # of the marts, another choice each time
 # The last one is the first, built again.
@@ -104,6 +105,13 @@ def watched(night, copy_of, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             reader.join(30)
     notes = [json.loads((folder / f"{n}.json").read_text()) for n in range(READERS)]
     yield Watched(home, notes, first)
+
+
+def test_older_clients_can_open_what_is_published(night) -> None:
+    with (night.home / "published" / "vip_sms.duckdb").open("rb") as handle:
+        head = handle.read(20)
+    assert head[8:12] == b"DUCK"
+    assert int.from_bytes(head[12:], "little") == STORAGE_OF_1_0
 
 
 def test_no_reader_meets_an_error_or_a_torn_night(night, watched: Watched) -> None:

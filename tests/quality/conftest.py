@@ -222,7 +222,7 @@ def rows(_template: Brand) -> pa.Table:
     """The audience of that brand as a push would read it."""
     with closing(connect(_template.settings, read_only=True)) as connection:
         query = "from activation.sync_vip_audience order by customer_id"
-        return connection.execute(query).to_arrow_table()
+        return connection.sql(query).to_arrow_table()
 
 
 @pytest.fixture

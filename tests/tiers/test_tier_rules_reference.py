@@ -135,7 +135,7 @@ def compare(
                 connection.execute(statement.replace(AS_OF.isoformat(), world.as_of.isoformat()))
         histories = connection.execute(HISTORY.format(place="vip_sms.marts.tier_history"))
         histories = histories.fetchall()
-        found = connection.execute("select * from vip_sms.marts.customer_tiers").to_arrow_table()
+        found = connection.sql("select * from vip_sms.marts.customer_tiers").to_arrow_table()
     return hold(world, histories, found.to_pylist(), seed)
 
 
