@@ -18,6 +18,21 @@ site_events as (
 
 ),
 
+-- A feed that a brand does not have says nothing of anybody.
+category_feed as (
+
+    select count(*) > 0 as is_known
+    from categories
+
+),
+
+site_feed as (
+
+    select count(*) > 0 as is_known
+    from site_events
+
+),
+
 dates as (
 
     select distinct evaluated_on
@@ -91,13 +106,17 @@ int_ltv_signals as (
         end as value_signal,
         case
             when expansions.customer_id is not null then 'expanding'
-            else 'as_before'
+            when category_feed.is_known then 'as_before'
+            else 'unknown'
         end as category_signal,
         case
             when engagements.customer_id is not null then 'engaged'
-            else 'silent'
+            when site_feed.is_known then 'silent'
+            else 'unknown'
         end as engagement_signal
     from values_of_orders
+    cross join category_feed
+    cross join site_feed
     left join expansions
         on
             values_of_orders.fitted_on = expansions.fitted_on
