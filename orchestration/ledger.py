@@ -223,6 +223,18 @@ _MIGRATIONS = (
         list_hash text not null
     ) strict, without rowid;
     """,
+    """
+    -- What each push set out to do, counted; whoever held it back.
+    create table sync_plans (
+        sync_run_id integer not null references sync_runs,
+        audience text not null,
+        action text not null,
+        tier text,
+        reason text not null,
+        contacts integer not null
+    ) strict;
+    create index plans_of_runs on sync_plans (sync_run_id);
+    """,
 )
 
 _HOLDOUT_LOG = pa.schema(
@@ -274,6 +286,11 @@ _RUNS = pa.schema(
     [("sync_run_id", pa.string()), ("destination", pa.string()), ("night_date", pa.string())]
     + [(name, pa.string()) for name in ("started_at", "finished_at", "outcome", "why")]
     + [(name, pa.int64()) for name in ("added", "changed", "removed", "pending", "failed")]
+)
+_PLANS = pa.schema(
+    [("sync_run_id", pa.string()), ("destination", pa.string()), ("night_date", pa.string())]
+    + [(name, pa.string()) for name in ("audience", "action", "tier", "reason")]
+    + [("contacts", pa.int64())]
 )
 _FAILURES = pa.schema(
     [
@@ -421,6 +438,15 @@ class Ledger:
                 (destination, as_of_date.isoformat(), is_sample, _now()),
             )
         return cursor.lastrowid or 0
+
+    def note_plan(self, sync_run_id: int, groups: Iterable[Mapping[str, object]]) -> None:
+        """Note what a push sets out to do: audience, action, tier, reason and customers of each."""
+        names = ("audience", "action", "tier", "reason", "customers")
+        with self._connection:
+            self._connection.executemany(
+                "insert into sync_plans values (?, ?, ?, ?, ?, ?)",
+                ((sync_run_id, *(group[name] for name in names)) for group in groups),
+            )
 
     def intend(
         self,
@@ -652,7 +678,7 @@ class Ledger:
         )
 
     def history(self, as_of_date: date, *, is_sample: bool) -> dict[str, pa.Table]:
-        """Opt-outs, and the pushes and failures of nights before this one, as schema raw has them.
+        """Opt-outs, and pushes, plans and failures of the nights before, as schema raw has them.
 
         Texts of a platform are left out: they may quote personal data.
         """
@@ -669,6 +695,13 @@ class Ledger:
             (is_sample, day),
             _RUNS,
         )
+        plans = self._table(
+            "select cast(sync_run_id as text), destination, as_of_date, audience, action, tier, "
+            "reason, contacts from sync_plans inner join sync_runs using (sync_run_id) "
+            "where is_sample = ? and as_of_date < ?",
+            (is_sample, day),
+            _PLANS,
+        )
         failures = self._table(
             "select destination, audience, contact_id, customer_id, state, attempts, next_try, "
             "error_code from sync_rows inner join sync_runs using (destination, sync_run_id) "
@@ -679,6 +712,7 @@ class Ledger:
         return {
             "platform_opt_outs": _in_utc(opt_outs, "occurred_at"),
             "sync_runs": _in_utc(runs, "started_at", "finished_at"),
+            "sync_plans": plans,
             "sync_failures": _in_utc(failures, "next_try_at"),
         }
 

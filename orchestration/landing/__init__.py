@@ -30,7 +30,14 @@ __all__ = ["LOGS", "FileReport", "LandingReport", "land", "resolve_as_of"]
 
 
 # The ledger's, copied before dbt runs: a landing leaves them as they are.
-LOGS = ("holdout_log", "message_log", "platform_opt_outs", "sync_runs", "sync_failures")
+LOGS = (
+    "holdout_log",
+    "message_log",
+    "platform_opt_outs",
+    "sync_runs",
+    "sync_plans",
+    "sync_failures",
+)
 
 
 @dataclass(frozen=True)

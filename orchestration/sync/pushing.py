@@ -157,6 +157,7 @@ def push(
             _settle(ledger, destination, platform)
             held_by = _read_opt_outs(ledger, destination, platform)
             plan = _plan(settings, platform, ledger, as_of_date, held_by=held_by)
+            ledger.note_plan(sync_run_id, plan.summary())
             for name in sorted(plan.gone):
                 ledger.reopen(destination, name)
             try:

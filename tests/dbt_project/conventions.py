@@ -56,7 +56,7 @@ Check = Callable[[Project], list[str]]
 LAYERS = {"staging": "stg_", "intermediate": "int_", "marts": "", "activation": "sync_"}
 
 # The record of what was delivered is named for it, and is read like any mart.
-MARTS_OF_PUSHES = {"model.sync_runs", "model.sync_failures"}
+MARTS_OF_PUSHES = {"model.sync_runs", "model.sync_plans", "model.sync_failures"}
 
 # Nothing stands between the list of customers and the marts that have a row for each.
 STAGING_OF_MARTS = {"model.stg_customers"}

@@ -41,7 +41,7 @@ def forget(home: Path, night) -> dict[str, str]:
         for name in ("profile", "vip"):
             ledger.execute(
                 "insert into sync_rows select destination, audience, ?1, ?1, tier, desired_hash, "
-                "accepted_hash, state, attempts, null, null, null, null, null, sync_run_id "
+                "accepted_hash, state, attempts, null, null, null, null, null, sync_run_id, 0 "
                 "from sync_rows where audience = ?2 and state = 'complete' and tier is not null "
                 "limit 1",
                 (gone, name),

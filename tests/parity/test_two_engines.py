@@ -82,6 +82,7 @@ Rows = list[dict[str, object]]
 UNFILLED = {
     "marts.benefit_usage",
     "marts.sync_failures",
+    "marts.sync_plans",
     "marts.sync_runs",
     "marts.tier_entitlements",
     "activation.sync_access_windows",

@@ -233,6 +233,14 @@ def test_the_warehouse_hears_of_stops_pushes_and_failures(
     assert copied(
         settings, night, "sync_failures", "audience, contact_id, state, attempts", is_sample=False
     ) == [("profile", "k-c2", "rejected", 1)]
+    plan = "audience, action, tier, reason, contacts"
+    assert copied(settings, night, "sync_plans", f"sync_run_id, {plan}", is_sample=False) == [
+        ("1", "holdout-global", "add", None, "new", 2),
+        ("1", "profile", "add", "Gold", "new", 2),
+        ("1", "profile", "add", None, "new", 2),
+        ("1", "vip", "add", "Gold", "new", 2),
+    ]
+    assert copied(settings, AS_OF, "sync_plans", is_sample=False) == []
     assert copied(settings, night, "platform_opt_outs", "contact_id, occurred_at", False) == [
         ("k-c3", datetime(2026, 7, 1, 4))
     ]
