@@ -17,6 +17,7 @@ from orchestration.errors import UserError
 from orchestration.settings import PROJECT_DIR, Settings
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
+PARTIAL_PARSE = MANIFEST.with_name("partial_parse.msgpack")
 PARENT_VARIABLE = "VIP_PARENT_PID"
 MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
 """Set for a process of dbt that need not write the manifest: `prepare_manifest` has written it."""

@@ -6,6 +6,7 @@ Only the lifetime of things belongs here; what is done with them belongs to the 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource
 from packaging.version import Version, parse
 
-from orchestration.dbt_runner import MANIFEST_VARIABLE, PARENT_VARIABLE
+from orchestration.dbt_runner import MANIFEST_VARIABLE, PARENT_VARIABLE, PARTIAL_PARSE
 from orchestration.locking import wait_for_warehouse
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import writer_lock
@@ -77,8 +78,13 @@ class Dbt(DbtCliResource):
     ) -> DbtCliInvocation:
         """Start `dbt build` for one night, with what the context selects and further arguments.
 
-        The target folder is the same each night, so that dbt's parse of the project is kept.
+        The target folder is the same each night, so that dbt's parse of the project is kept; the
+        first night takes that of the manifest.
         """
+        parsed = settings.paths.dbt_target / PARTIAL_PARSE.name
+        if PARTIAL_PARSE.exists() and not parsed.exists():
+            parsed.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PARTIAL_PARSE, parsed)
         with _environment(
             {
                 **settings.environment(),
