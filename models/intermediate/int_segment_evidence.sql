@@ -30,12 +30,13 @@ feeds as (
 
 ),
 
--- What a unit usually costs; articles of no known category are a category of their own.
+-- What a unit usually costs; articles of no known category are a category of their own. Money, so that
+-- sums of it are the same in whatever order they are taken.
 usual_prices as (
 
     select
         category,
-        {{ ratio("sum(gross_revenue)", "sum(units)") }} as usual_price
+        {{ money_of_double(ratio("sum(gross_revenue)", "sum(units)")) }} as usual_price
     from customer_categories
     group by category
 
