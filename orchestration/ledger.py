@@ -871,7 +871,8 @@ class Ledger:
                     "delete from sync_rows where destination = ?1 and contact_id = ?2 "
                     "and not exists (select 1 from sync_rows as open where open.destination = ?1 "
                     "and open.contact_id = ?2 and open.state <> 'complete' "
-                    "and not (open.state = 'rejected' and open.accepted_hash is null))",
+                    "and not (open.state = 'rejected' and open.accepted_hash is null "
+                    "and open.desired_hash <> 'off'))",
                     (destination, contact_id),
                 )
                 dropped += cursor.rowcount > 0

@@ -22,7 +22,7 @@ from orchestration.settings import Settings
 from orchestration.sync import OlderNightError, Pushed, RefusedError, push
 from orchestration.warehouse import connect
 
-# What leaves the house waits for the tests of everything that others read, in either phase of dbt.
+# What leaves the house waits for the tests of everything that others read, in any phase of dbt.
 _WHOLE_NIGHT = {*keys_in("marts", "marts_private", "activation"), *GATE_KEYS}
 
 # The tag of a run that the sensor asked for, with the destination as its value.
@@ -130,13 +130,14 @@ def _push_asset(destination: Destination) -> dg.AssetsDefinition:
         settings = warehouse.settings
         with plain_errors():
             as_of_date = landed_night(context, settings)
+            is_told = AGAIN in context.run.tags and _was_refused(settings, destination.name)
             try:
                 pushed = push(settings, destination.name, as_of_date)
             except OlderNightError as older:
                 # A past night built again is a look back, not an order to send.
                 return dg.MaterializeResult(metadata={"sent": False, "why": str(older)})
             except RefusedError as refused:
-                if AGAIN not in context.run.tags:
+                if not is_told:
                     raise
                 # A person knows of the brake; what no brake holds was tried again.
                 return dg.MaterializeResult(metadata={"sent": False, "why": str(refused)})
@@ -145,6 +146,11 @@ def _push_asset(destination: Destination) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=_told(pushed))
 
     return push_destination
+
+
+def _was_refused(settings: Settings, destination: str) -> bool:
+    with open_ledger(settings, read_only=True) as ledger:
+        return ledger.last_outcome(destination) == "refused"
 
 
 def _told(pushed: Pushed) -> dict[str, Any]:

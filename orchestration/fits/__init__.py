@@ -1,8 +1,8 @@
 """Fits: what Python works out of aggregates in the middle of the night, between phases of dbt.
 
 A fit is one pure function from tables of models (and seeds of the policy) to tables of the source
-`fitted`, which models/staging/_fitted.yml declares; it never sees a row of a customer. `ALL` names
-them, `orchestration.assets.fits` makes an asset of each, staging takes their tables up again.
+`fitted`, which models/staging/_fitted.yml declares; it never sees a row of a customer. `EARLY` and
+`LATE` name them, `orchestration.assets.fits` makes an asset of each, staging takes their tables up.
 """
 
 from orchestration.fits.breaks import BREAKS

@@ -19,6 +19,7 @@ from orchestration.settings import Settings
 
 __all__ = [
     "DESTINATIONS",
+    "UNSURE",
     "Ack",
     "Destination",
     "Finding",
@@ -31,6 +32,10 @@ __all__ = [
     "may_push",
     "open_platform",
 ]
+
+
+UNSURE = "unsure"
+"""How a stop was said that nobody said: the platform tells nothing of somebody's consent."""
 
 
 class PlatformError(UserError):
@@ -119,7 +124,7 @@ class SmsPlatform(Protocol):
         """Opt-outs told of since then, all of them where None; None where nobody can be asked."""
 
     def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
-        """Those of `contact_ids` whom the platform knows to have said stop. Its word is final."""
+        """Those of `contact_ids` who may not be added: their stop is final, `UNSURE` is none."""
 
     def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
         """Answers of a job left open by an earlier push, for all of its contacts."""

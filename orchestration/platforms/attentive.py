@@ -27,6 +27,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.platforms import (
+    UNSURE,
     Ack,
     Finding,
     Member,
@@ -196,13 +197,10 @@ class Attentive:
         may = self._ask(phones_of(self._settings, contact_ids))
         now = _now()
         return [
-            StopSaid(contact_id, now, "subscription")
+            StopSaid(contact_id, now, "subscription" if may.get(contact_id) is False else UNSURE)
             for contact_id in contact_ids
             if may.get(contact_id) is not True
         ]
-
-    def wait_for_strays(self) -> None:
-        """Nobody can be asked: who is in what may be at work was noted before it was sent."""
 
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
         """Begin to wait; learn what is at work, and forget what is over."""
@@ -304,7 +302,9 @@ class Attentive:
             for each in told
             if _is_marketing_text(each.get("subscription") or {})
         ]
-        return all(verdict is True for verdict in verdicts) if verdicts else None
+        if False in verdicts:
+            return False
+        return True if verdicts and all(verdict is True for verdict in verdicts) else None
 
     def _is_there(self, list_name: str) -> bool:
         try:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.ledger import Entry, Ledger
-from orchestration.platforms import Ack, Member, Profile, SmsPlatform
+from orchestration.platforms import UNSURE, Ack, Member, Profile, SmsPlatform
 from orchestration.sync.planning import HOLDOUT, PROFILE, Plan, one_of
 
 # So many rows are written to the ledger and handed to an adapter at a time.
@@ -101,10 +101,11 @@ class Applying:
         if not rows.num_rows:
             return
         stops = self._platform.opted_out(rows["contact_id"].to_pylist())
-        self._ledger.note_opt_outs(self._plan.destination, stops)
-        said_stop = sorted({stop.contact_id for stop in stops})
-        self.outcome["opted_out"] += len(said_stop)
-        rows = rows.filter(pc.invert(one_of(rows["contact_id"], said_stop)))
+        said = [stop for stop in stops if stop.how != UNSURE]
+        self._ledger.note_opt_outs(self._plan.destination, said)
+        self.outcome["opted_out"] += len({stop.contact_id for stop in said})
+        out = sorted({stop.contact_id for stop in stops})
+        rows = rows.filter(pc.invert(one_of(rows["contact_id"], out)))
         self._ledger.note_sure(self._plan.destination, rows["contact_id"].to_pylist())
         self._add(name, rows)
 

@@ -219,6 +219,7 @@ joined as (
         coalesce(held.held_hash, '{_GONE}') as held_hash,
         coalesce(desired.is_wanted, false) as is_wanted,
         coalesce(desired.desired_hash, '{_GONE}') as desired_hash,
+        held.desired_hash as asked_hash,
         held.state = 'rejected'
         and held.attempts >= {_MAX_ATTEMPTS}
         and held.desired_hash = desired.desired_hash as is_refused,
@@ -229,9 +230,12 @@ joined as (
 
 select
     *,
-    desired_hash = held_hash and (state is null or state in ('complete', 'rejected'))
-    -- What the platform refused outright, and nobody wants any more, never was there.
-    or not is_wanted and state = 'rejected' and held_hash = '{_UNKNOWN}' as is_settled,
+    desired_hash = held_hash and (state is null or state = 'complete')
+    -- What the platform refused, and nobody wants any more, never came to be. Not so where what it
+    -- refused is the very thing wanted: who was to come off may stand there by an answer lost.
+    or coalesce(state, '') = 'rejected'
+    and asked_hash is distinct from desired_hash
+    and (desired_hash = held_hash or not is_wanted and held_hash = '{_UNKNOWN}') as is_settled,
 from joined
 """
 

@@ -157,7 +157,10 @@ def push(
             _settle(ledger, destination, platform)
             held_by = _read_opt_outs(ledger, destination, platform)
             plan = _plan(settings, platform, ledger, as_of_date, held_by=held_by)
-            ledger.note_plan(sync_run_id, plan.summary())
+            # What stays as it was, or waits for an answer, is most of a plan and nothing to do.
+            idle = ("unchanged", "waiting")
+            todo = [group for group in plan.summary() if group["action"] not in idle]
+            ledger.note_plan(sync_run_id, todo)
             for name in sorted(plan.gone):
                 ledger.reopen(destination, name)
             try:
@@ -169,8 +172,9 @@ def push(
                 if plan.consent_removals():
                     platform.begin(as_of_date, sync_run_id)
                     applying.consent_removals()
-                    sent = applying.outcome["accepted"]
-                    held_by.append(f"{sent:,} removals for want of consent were sent all the same")
+                    sent, sure = applying.done["removed"], applying.outcome["accepted"]
+                    told = f"{sent:,} removals for want of consent were sent all the same"
+                    held_by.append(told if sure == sent else f"{told}, {sure:,} are confirmed")
                 raise brakes.RefusedError("; ".join(held_by))
             platform.begin(as_of_date, sync_run_id)
             applying.everything()

@@ -268,8 +268,11 @@ def test_a_brake_that_holds_still_fails_no_run_that_tries_the_removals_again(
             raise_on_error=False,
         ).success
 
-    assert runs({delivery.AGAIN: "outbox"})
-    assert not runs({})
+    for outcome, is_known in (("done", False), ("refused", True)):
+        with open_ledger(settings) as ledger:
+            ledger.finish(ledger.start("outbox", AS_OF, is_sample=True), outcome, {}, "")
+        assert runs({delivery.AGAIN: "outbox"}) is is_known, "a new brake is told"
+        assert not runs({})
 
 
 def test_a_push_is_an_asset_where_the_environment_may_push_and_nowhere_else(

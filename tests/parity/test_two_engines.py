@@ -233,7 +233,7 @@ def same(one: object, other: object) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_table_has_the_same_rows_on_both_engines(night: Night) -> None:
     spark = spark_folder(night.settings)
     found, empty = [], []
@@ -319,7 +319,7 @@ def hand_over(spark: Any, models: dict[str, Any], world: World, folder: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_random_policies_over_random_customers_follow_the_rules_on_spark(
     night: Night, tmp_path: Path
 ) -> None:
@@ -334,7 +334,7 @@ def test_random_policies_over_random_customers_follow_the_rules_on_spark(
     spark = builder.config("spark.sql.warehouse.dir", str(tmp_path / "spark")).getOrCreate()
     met: Counter[str] = Counter()
     try:
-        for seed in range(3, 3 + TIMELINES):
+        for seed in range(9, 9 + TIMELINES):
             rng = random.Random(seed)
             policy = tier_brands.some_policy(rng, changes=3)
             world = tier_brands.some_world(rng, BUYERS, policy)

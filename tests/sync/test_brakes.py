@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from night import AS_OF, build, members
-from vendor import NOW, Vendor
+from vendor import NOW, Vendor, actions
 
 from orchestration import quality, sync
 from orchestration.errors import UserError
 from orchestration.ledger import open_ledger
-from orchestration.platforms import DESTINATIONS, Destination
+from orchestration.platforms import DESTINATIONS, Ack, Destination
 from orchestration.settings import Settings
 from orchestration.sync import brakes, pushing
 
@@ -160,6 +162,36 @@ def test_a_removal_for_want_of_consent_is_asked_for_until_it_is_confirmed(
     assert vendor.lists["vip"] == {f"c{number}" for number in range(1, 10)}
     with open_ledger(settings) as ledger:
         assert ledger.due("vendor", later, consent_alone=True) == 0
+
+
+def test_a_refused_removal_is_asked_for_again_though_no_addition_was_confirmed(
+    settings: Settings, vendor: Vendor
+) -> None:
+    """Somebody who said stop may stand on the list by an addition whose answer was lost."""
+    add, remove = vendor.add_members, vendor.remove_members
+
+    def answered(state: str, acks: Iterator[list[Ack]]) -> Iterator[list[Ack]]:
+        for batch in acks:
+            yield [
+                replace(ack, state=state if ack.contact_id == "k-c2" else "accepted")
+                for ack in batch
+            ]
+
+    vendor.standing = lambda *_: None
+    vendor.add_members = lambda name, rows: answered("retry", add(name, rows))
+    start_with(settings, vendor, 2)
+    vendor.remove_members = lambda name, rows: answered("rejected", iter([[Ack("k-c2", "")]]))
+    build(settings, members(1), as_of=NIGHT, decisions={"c2": "opted_out"})
+    sync.push(settings, "vendor", NIGHT, approve=1000)
+    assert "c2" in vendor.lists["vip"]
+    with open_ledger(settings) as ledger:
+        assert not ledger.drop_settled("vendor", ["k-c2"]), "nor is anything forgotten"
+    vendor.remove_members = remove
+    plan = sync.make_plan(settings, "vendor", NIGHT)
+    assert actions(plan, "vip") == {"c2": ("remove", "opted_out")}
+    sync.push(settings, "vendor", NIGHT, approve=1000)
+    assert vendor.lists["vip"] == {"c1"}
+    assert actions(sync.make_plan(settings, "vendor", NIGHT), "vip") == {}
 
 
 def test_a_gate_that_cannot_judge_holds_no_removal_for_want_of_consent(

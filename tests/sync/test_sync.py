@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +13,12 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 from night import AS_OF, Vip, build, members
-from vendor import Vendor, actions
+from vendor import Vendor, actions, stop
 
 from orchestration import sync
 from orchestration.errors import UserError
 from orchestration.ledger import open_ledger
+from orchestration.platforms import UNSURE
 from orchestration.settings import Settings
 
 
@@ -231,6 +233,19 @@ def test_a_stop_that_shows_only_when_the_profile_is_there_comes_in_time(
     plan = sync.make_plan(settings, "vendor", AS_OF)
     assert "c2" not in actions(plan, "vip")
     assert actions(plan, "profile")["c2"] == ("change", "opted out at the platform")
+
+
+def test_of_whom_the_platform_tells_nothing_is_not_added_and_has_said_no_stop(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(3))
+    answers = iter([[], [replace(stop("c2"), how=UNSURE)]])
+    vendor.opted_out = lambda _: next(answers)
+    pushed = sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c3"}
+    assert pushed.opted_out == 0
+    vendor.opted_out = lambda _: []
+    assert actions(sync.make_plan(settings, "vendor", AS_OF), "vip") == {"c2": ("add", "new")}
 
 
 def test_a_yes_that_came_after_the_stop_counts_again(settings: Settings, vendor: Vendor) -> None:
