@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.slow
+
+reset_tzpath(())  # the clocks of the locked tzdata: a system may not know of this year's changes
 
 QUARTER = timedelta(minutes=15)
 LEAD, HORIZON, LEAST = timedelta(hours=4), timedelta(days=7), timedelta(hours=1)
