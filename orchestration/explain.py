@@ -18,7 +18,7 @@ import duckdb
 
 from orchestration.errors import UserError
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.warehouse import records, sql_path
+from orchestration.warehouse import quiet, records, sql_path
 
 _REASONS = PROJECT_DIR / "seeds" / "policy" / "decision_reasons.csv"
 
@@ -115,7 +115,7 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
     path = settings.paths.published
     if not path.exists():
         raise UserError("nothing is published here yet: run `vip nightly`")
-    with duckdb.connect() as connection, _of_this_program():
+    with quiet(duckdb.connect()) as connection, _of_this_program():
         connection.execute(f"attach {sql_path(path)} as vip_sms (read_only)")
         connection.execute("use vip_sms.marts")
         (night,) = records(connection, "select * from run_context")

@@ -18,7 +18,7 @@ import duckdb
 from orchestration.errors import UserError
 from orchestration.files import flush, remove, saving
 from orchestration.settings import Settings
-from orchestration.warehouse import connect, one, sql_path
+from orchestration.warehouse import connect, one, quiet, sql_path
 
 _READ_ONLY = 0o444
 
@@ -78,7 +78,7 @@ def smoke_test(path: Path, as_of_date: date) -> dict[str, int]:
     Raises `UserError` when it cannot be read, is of another date, has no customers, or shows a
     phone, an e-mail address or a name in any column.
     """
-    with duckdb.connect() as connection:
+    with quiet(duckdb.connect()) as connection:
         try:
             connection.execute(f"attach {sql_path(path)} as vip_sms (read_only)")
             found = connection.execute(

@@ -35,11 +35,16 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     for folder in (paths.home, paths.tmp, paths.build.parent):
         folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(str(paths.warehouse), read_only=read_only, config=options(settings))
-    connection.execute("set TimeZone = 'UTC'")
+    quiet(connection).execute("set TimeZone = 'UTC'")
     if paths.build.exists():
         mode = "(read_only)" if read_only else ""
         connection.execute(f"attach if not exists {sql_path(paths.build)} as vip_sms {mode}")
     return connection
+
+
+def quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The same connection, drawing no progress on stdout, where figures and JSON belong."""
+    return connection.execute("set enable_progress_bar = false")
 
 
 def records(

@@ -21,7 +21,7 @@ from orchestration.erasure.identifiers import CUSTOMER, Erased, names_customers
 from orchestration.files import flush, saving
 from orchestration.landing.sifting import BLANK
 from orchestration.settings import Settings
-from orchestration.warehouse import one, options, sql_path
+from orchestration.warehouse import one, options, quiet, sql_path
 
 _CONTACT = "contact_id"
 
@@ -125,7 +125,7 @@ def other_keys() -> set[str]:
 def connection_for(settings: Settings) -> duckdb.DuckDBPyConnection:
     """A connection to no file of its own, which spills under the home."""
     settings.paths.tmp.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(config=options(settings))
+    return quiet(duckdb.connect(config=options(settings)))
 
 
 class Cleared:

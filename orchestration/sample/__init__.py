@@ -36,6 +36,7 @@ from orchestration.sample.truth import (
 )
 from orchestration.sample.writer import CATALOGUE, PARTS, SMALL, Writer
 from orchestration.settings import PROJECT_DIR
+from orchestration.warehouse import quiet
 
 SQL = Path(__file__).parent / "sql"
 
@@ -85,7 +86,7 @@ def generate(
         spill = draft / "spill"
         config = {"temp_directory": str(spill), "memory_limit": memory_limit}
         config |= {"threads": threads} if threads else {}
-        with duckdb.connect(config=config) as connection:
+        with quiet(duckdb.connect(config=config)) as connection:
             writer = Writer(connection, draft, copies=max(1, round(customers**0.5 / 25)))
             _write(
                 connection,
