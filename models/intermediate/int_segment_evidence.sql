@@ -30,8 +30,8 @@ feeds as (
 
 ),
 
--- What a unit usually costs; articles of no known category are a category of their own. Money, so that
--- sums of it are the same in whatever order they are taken.
+-- What a unit usually costs; articles of no known category are a category of their own. Money, so
+-- that sums of it are the same in whatever order they are taken.
 usual_prices as (
 
     select
