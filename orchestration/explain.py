@@ -7,8 +7,6 @@ address or name is in there, and none is shown.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
@@ -17,6 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import UserError
+from orchestration.night import of_this_program
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import quiet, records, sql_path
 
@@ -115,7 +114,7 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
     path = settings.paths.published
     if not path.exists():
         raise UserError("nothing is published here yet: run `vip nightly`")
-    with quiet(duckdb.connect()) as connection, _of_this_program():
+    with quiet(duckdb.connect()) as connection, of_this_program():
         connection.execute(f"attach {sql_path(path)} as vip_sms (read_only)")
         connection.execute("use vip_sms.marts")
         (night,) = records(connection, "select * from run_context")
@@ -147,16 +146,6 @@ def explain(settings: Settings, customer_id: str, as_of_date: date | None = None
             standing=standing[0] if is_tonight else None,
             value=value if is_tonight else None,
         )
-
-
-@contextmanager
-def _of_this_program() -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise UserError(
-            "the marts were published by another version of the program: run `vip nightly`"
-        ) from error
 
 
 def _history(connection: duckdb.DuckDBPyConnection, customer_id: str, day: date) -> list[Span]:

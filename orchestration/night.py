@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal
 
 import duckdb
 
 from orchestration.errors import UserError
+from orchestration.warehouse import records
 
 LANDED = "raw.run_context"
 BUILT = "vip_sms.marts.run_context"
@@ -22,13 +25,12 @@ def read_night(
     Raises `UserError` when that stage was never reached.
     """
     try:
-        cursor = connection.execute(f"select * from {stage}")
+        contexts = records(connection, f"select * from {stage}")
     except duckdb.CatalogException:
         raise UserError("no night has been built here yet: run `vip nightly`") from None
-    rows = cursor.fetchall()
-    if not rows:
+    if not contexts:
         raise UserError("the last night broke off: run `vip nightly`")
-    return dict(zip([column[0] for column in cursor.description], rows[0], strict=True))
+    return contexts[0]
 
 
 def require_night(
@@ -48,3 +50,14 @@ def require_night(
     if context["run_id"] != read_night(connection, LANDED)["run_id"]:
         raise UserError(f"newer raw data have landed than the marts are built from: {remedy}")
     return context
+
+
+@contextmanager
+def of_this_program() -> Iterator[None]:
+    """Say so, as a `UserError`, where a table or column is not there that this program builds."""
+    try:
+        yield
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise UserError(
+            "the last night was built by another version of the program: run `vip nightly`"
+        ) from error

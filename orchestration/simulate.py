@@ -26,7 +26,7 @@ import duckdb
 from orchestration import fits
 from orchestration.dbt_runner import PARENT_VARIABLE
 from orchestration.errors import UserError, mask
-from orchestration.night import BUILT, read_night
+from orchestration.night import BUILT, of_this_program, read_night
 from orchestration.policy import EXCLUSIONS, POLICY_DIR, read_policy, require_sound
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import connect, one, sql_path
@@ -125,7 +125,7 @@ def simulate(
         listener("Reading the tier models")
         given = _NIGHT_GIVES if _projects(draft) else (*_NIGHT_GIVES, _PROJECTIONS)
         nodes = _compile(trial, night["as_of_date"], given)
-        with connect(trial) as connection:
+        with connect(trial) as connection, of_this_program():
             connection.execute(f"attach if not exists {sql_path(trial.paths.build)} as vip_sms")
             _look_at(connection, settings)
             is_replayed, version = _fill(connection, nodes, draft, night["as_of_date"])

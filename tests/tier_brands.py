@@ -228,23 +228,7 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World) -> None:
         return Decimal(units).scaleb(-4)
 
     schema = "memory.policy"
-    load(
-        f"{schema}.policy_versions",
-        [
-            {
-                "policy_version": version.name,
-                "effective_from": version.begins,
-                "effective_to": version.ends,
-                "qualifying_spend_basis": version.basis,
-                "qualification_period": version.period,
-                "grace_months": version.grace_months,
-                "demotion_cadence": version.cadence,
-                "demotion_mode": version.mode,
-                "reevaluation": version.reevaluation,
-            }
-            for version in world.versions
-        ],
-    )
+    load(f"{schema}.policy_versions", [version.row for version in world.versions])
     load(
         f"{schema}.tier_rules",
         [

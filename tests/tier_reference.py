@@ -98,6 +98,21 @@ class Version:
     def name(self) -> str:
         return f"v{self.begins:%Y%m%d}"
 
+    @property
+    def row(self) -> dict[str, Any]:
+        """Its row of the seed policy_versions."""
+        return {
+            "policy_version": self.name,
+            "effective_from": self.begins,
+            "effective_to": self.ends,
+            "qualifying_spend_basis": self.basis,
+            "qualification_period": self.period,
+            "grace_months": self.grace_months,
+            "demotion_cadence": self.cadence,
+            "demotion_mode": self.mode,
+            "reevaluation": self.reevaluation,
+        }
+
 
 # ---- dates
 

@@ -123,12 +123,13 @@ def _look_for_erased(connection: duckdb.DuckDBPyConnection, settings: Settings) 
 def _source(connection: duckdb.DuckDBPyConnection) -> str:
     """Whose data this is: nights of the sample are nothing to compare a brand with."""
     try:
-        rows = connection.execute("select is_sample from raw.run_context").fetchall()
+        landed = one(connection, "select is_sample from raw.run_context")
     except duckdb.CatalogException:
-        rows = []
-    if not rows:
+        landed = ()
+    if not landed:
         raise UserError("nothing to judge: nothing was landed yet; run `vip nightly` first")
-    return "sample" if rows[0][0] else "brand"
+    (is_sample,) = landed
+    return "sample" if is_sample else "brand"
 
 
 def _judge(

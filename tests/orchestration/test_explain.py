@@ -9,7 +9,9 @@ from datetime import date
 import duckdb
 import pytest
 
-from orchestration.explain import Explanation, Rule, _rules
+from orchestration.errors import UserError
+from orchestration.explain import Explanation, Rule, _rules, explain
+from orchestration.settings import Settings
 
 AS_OF = date(2026, 7, 1)
 
@@ -60,6 +62,18 @@ def test_a_rule_that_customer_value_does_not_tell_has_the_customers_own_number()
         "c1": [("orders_90d", 2.0, False), ("projected_ltv_12m", 310.5, True)],
         "nobody": [("orders_90d", 3.0, True), ("projected_ltv_12m", None, None)],
     }
+
+
+def test_marts_of_another_version_are_no_traceback(tmp_path):
+    settings = Settings(home=tmp_path, _env_file=None)
+    settings.paths.published.parent.mkdir(parents=True)
+    with duckdb.connect(str(settings.paths.published)) as connection:
+        connection.execute(
+            "create schema marts; "
+            "create table marts.run_context as select date '2026-07-01' as as_of_date"
+        )
+    with pytest.raises(UserError, match="another version of the program"):
+        explain(settings, "c1")
 
 
 def test_what_comes_next_stands_in_the_order_of_its_days():

@@ -99,6 +99,16 @@ def test_a_draft_by_what_is_projected_is_fitted_on_its_own_days(
     assert len(quarters) > 12
 
 
+@pytest.mark.slow
+def test_a_night_of_another_version_is_no_traceback(built: Settings, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", raw_dir=built.raw_dir, _env_file=None)
+    shutil.copytree(built.paths.home, settings.paths.home)
+    with connect(settings) as connection:
+        connection.execute("alter table vip_sms.marts.customer_tiers rename tier to level")
+    with pytest.raises(UserError, match="another version of the program"):
+        simulate(settings, POLICY_DIR)
+
+
 def test_a_draft_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
     text = (draft / "tier_rules.csv").read_text().replace("2000", "-2000")

@@ -251,24 +251,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, brand: Brand) -> Setting
 
 def write_policy(connection: duckdb.DuckDBPyConnection, versions: list[Version]) -> None:
     connection.execute("delete from policy.policy_versions; delete from policy.tier_rules")
-    load(
-        connection,
-        "policy.policy_versions",
-        [
-            {
-                "policy_version": version.name,
-                "effective_from": version.begins,
-                "effective_to": version.ends,
-                "qualifying_spend_basis": version.basis,
-                "qualification_period": version.period,
-                "grace_months": version.grace_months,
-                "demotion_cadence": version.cadence,
-                "demotion_mode": version.mode,
-                "reevaluation": version.reevaluation,
-            }
-            for version in versions
-        ],
-    )
+    load(connection, "policy.policy_versions", [version.row for version in versions])
     load(
         connection,
         "policy.tier_rules",
