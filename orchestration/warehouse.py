@@ -36,6 +36,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(str(paths.warehouse), read_only=read_only, config=options(settings))
     quiet(connection).execute("set TimeZone = 'UTC'")
+    connection.execute("set disabled_compression_methods = 'dictionary'")
     if paths.build.exists():
         mode = "(read_only)" if read_only else ""
         connection.execute(f"attach if not exists {sql_path(paths.build)} as vip_sms {mode}")

@@ -50,6 +50,7 @@ class Source:
 
     relation: str
     types: dict[str, str]  # contract column -> DuckDB type of raw_<column>
+    files: tuple[int, ...]  # the indexes
 
 
 @dataclass(frozen=True)
@@ -135,22 +136,22 @@ def open_table(
     sources: list[Source] = []
     alike: dict[tuple[tuple[str, str], ...], list[int]] = {}
     csv_table = f"csv_{table.name}"
-    has_csv = False
+    written: list[int] = []
     for number, file in enumerate(files):
         _check_readable(file)
         if file.path.suffix.lower() == ".parquet":
             alike.setdefault(_open_parquet(connection, table, file), []).append(number)
             continue
-        if not has_csv:
-            has_csv = True
+        if not written:
             columns = "".join(f", raw_{column.name} varchar" for column in table.file_columns)
             connection.execute(
                 f"create or replace temp table {csv_table} (_file integer, _row bigint{columns})"
             )
+        written.append(number)
         _read_csv(connection, table, file, number, csv_table)
-    if has_csv:
+    if written:
         types = {column.name: "VARCHAR" for column in table.file_columns}
-        sources.append(Source(f"select * from {csv_table}", types))
+        sources.append(Source(f"select * from {csv_table}", types, tuple(written)))
     for schema, numbers in alike.items():
         sources.append(_parquet_source(schema, [files[n] for n in numbers], numbers))
     return TableInput(table, files, sources)
@@ -224,7 +225,8 @@ def _parquet_source(
         f"select {number} as _file, file_row_number + 1 as _row{selected} "
         f"from read_parquet([{paths}], file_row_number = true, {_PARQUET})"
     )
-    return Source(relation, {name: schema[position][1] for name, position in columns.items()})
+    types = {name: schema[position][1] for name, position in columns.items()}
+    return Source(relation, types, tuple(numbers))
 
 
 def blame(connection: duckdb.DuckDBPyConnection, inputs: Iterable[TableInput]) -> None:

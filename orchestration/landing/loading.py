@@ -10,7 +10,7 @@ from orchestration import phones
 from orchestration.contract import Table
 from orchestration.landing import malformed
 from orchestration.landing import rows as sql
-from orchestration.landing.files import TableInput, sql_text
+from orchestration.landing.files import Source, TableInput, sql_text
 from orchestration.landing.sifting import Sieve
 from orchestration.warehouse import one
 
@@ -92,8 +92,8 @@ def load(
 
     What is about people who were erased goes by no other name than a number of rows.
 
-    Tables that it refers to must be loaded before, and `order_rates` be there for orders. A clean
-    table is read twice: its keys, to see that none comes twice, then its rows.
+    Tables that it refers to must be loaded before, and `order_rates` be there for orders. Clean
+    files are read twice: their keys, to see that none comes twice, then their rows.
     """
     table = given.table
     create_table(connection, table)
@@ -104,22 +104,29 @@ def load(
         pairs = sql.phone_pairs(table, typed, defaults.country)
         phones.normalise(connection, pairs, f"phones_{table.name}")
     given, erased = sieve.sift(given, typed, defaults.country)
-    typed = sql.typed_rows(table, given.sources)
-    _find_twins(connection, given, typed, defaults)
-    checked = sql.checked_rows(table, typed, defaults.currency, defaults.country)
-    names = ", ".join(column.name for column in table.columns)
-    (loaded,) = one(
-        connection,
-        f"insert into raw.{table.name} ({names}) select {names} from ({checked}) "
-        "anti join twins using (_file, _row) where fault is null",
-    )
-
-    read = sum(file.rows - len(file.malformed) for file in given.files) - erased.total()
+    _find_twins(connection, given, defaults)
     same = _count_by_file(connection, "twins where is_same")
+    usable = {
+        number: file.rows - len(file.malformed) - erased[number] - same.get(number, 0)
+        for number, file in enumerate(given.files)
+    }
     rejected = {number: len(file.malformed) for number, file in enumerate(given.files)}
     malformed.reject(connection, given, defaults.country)
-    if loaded + sum(same.values()) < read:
-        _reject_faulty(connection, given, checked)
+    names = ", ".join(column.name for column in table.columns)
+    loaded = 0
+    faulty = []
+    for source in given.sources:
+        (count,) = one(
+            connection,
+            f"insert into raw.{table.name} ({names}) "
+            f"select {names} from ({_checked(table, [source], defaults)}) "
+            "anti join twins using (_file, _row) where fault is null",
+        )
+        loaded += count
+        if count < sum(usable[number] for number in source.files):
+            faulty.append(source)
+    if faulty:
+        _reject_faulty(connection, given, faulty, defaults)
         for number, count in _count_by_file(connection, "faults").items():
             rejected[number] += count
     reports = [
@@ -146,32 +153,48 @@ def _count_by_file(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[int
     return dict(connection.execute(f"select _file, count(*) from {rows} group by _file").fetchall())
 
 
+def _checked(table: Table, sources: list[Source], defaults: Defaults) -> str:
+    typed = sql.typed_rows(table, sources)
+    return sql.checked_rows(table, typed, defaults.currency, defaults.country)
+
+
 def _find_twins(
-    connection: duckdb.DuckDBPyConnection, given: TableInput, typed: str, defaults: Defaults
+    connection: duckdb.DuckDBPyConnection, given: TableInput, defaults: Defaults
 ) -> None:
     """Create temp table `twins`: rows that may not be loaded because their key was there before.
 
-    A hash of the keys tells cheaply which rows have to be looked at, as a rule none.
+    A hash of the keys tells cheaply which rows have to be looked at, as a rule none, and where.
     """
     table = given.table
-    key = f"hash({', '.join(table.key)})"
+    keys = " union all ".join(
+        f"select hash({', '.join(table.key)}) as key, {place} as place "
+        f"from ({sql.typed_rows(table, [source])}) where {table.key[0]} is not null"
+        for place, source in enumerate(given.sources)
+    )
     connection.execute(
         "create or replace temp table twin_keys as "
-        f"select {key} as key from ({typed}) where {table.key[0]} is not null "
-        "group by 1 having count(*) > 1"
+        f"select key, min(place) as first, max(place) as last from ({keys}) "
+        "group by key having count(*) > 1"
     )
-    candidates = sql.typed_rows(table, given.sources, twins_only=True)
+    first, last = one(connection, "select min(first), max(last) from twin_keys")
+    if first is None:
+        connection.execute(
+            "create or replace temp table twins (_file integer, _row bigint, is_same boolean)"
+        )
+        return
+    held = given.sources[first : last + 1]
+    candidates = sql.typed_rows(table, held, twins_only=True)
     checked = sql.checked_rows(table, candidates, defaults.currency, defaults.country)
-    (has_twins,) = one(connection, "select count(*) > 0 from twin_keys")
-    connection.execute(
-        f"create or replace temp table twins as {sql.later_twins(table, checked)}"
-        if has_twins
-        else "create or replace temp table twins (_file integer, _row bigint, is_same boolean)"
-    )
+    connection.execute(f"create or replace temp table twins as {sql.later_twins(table, checked)}")
 
 
-def _reject_faulty(connection: duckdb.DuckDBPyConnection, given: TableInput, checked: str) -> None:
-    """Put rows with a fault, and twins that differ, into raw.rejects; leave them in `faults`."""
+def _reject_faulty(
+    connection: duckdb.DuckDBPyConnection,
+    given: TableInput,
+    sources: list[Source],
+    defaults: Defaults,
+) -> None:
+    """Put rows of `sources` with a fault, and twins that differ, into raw.rejects and `faults`."""
     table = given.table
     customer = "customer_id" if table.has("customer_id") else "null"
     messages = ""
@@ -189,7 +212,7 @@ def _reject_faulty(connection: duckdb.DuckDBPyConnection, given: TableInput, che
         coalesce(fault, {duplicate}) as fault,
         cast({customer} as varchar) as customer_id,
         cast({phone} as varchar) as phone_e164,
-    from ({checked}) as checked
+    from ({_checked(table, sources, defaults)}) as checked
     left join twins using (_file, _row)
     {messages}
     where fault is not null or not is_same""")
@@ -197,5 +220,5 @@ def _reject_faulty(connection: duckdb.DuckDBPyConnection, given: TableInput, che
     connection.executemany(
         "insert into file_names values (?, ?)", [(n, f.name) for n, f in enumerate(given.files)]
     )
-    for source in given.sources:
+    for source in sources:
         connection.execute(f"insert into raw.rejects {sql.reject_rows(table, source)}")
