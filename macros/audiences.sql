@@ -90,14 +90,27 @@
 {%- endmacro %}
 
 {% macro tier_news(change_reason) -%}
-    {#- What came with the last change of tier, of the CTEs `changes` and `benefits`. -#}
+    {#- What came with the last change of tier, of the CTEs `changes` and `promises`. -#}
     select
         changes.customer_id,
         changes.tier as subject_id,
         {{ moment_of("changes.valid_from") }} as occurred_at,
         {{ days_after("changes.valid_from", "tier_news_days") }} as expires_at,
-        {{ merge_fields(benefit="benefits.benefit") }}
+        {{ merge_fields(benefit="promises.benefits") }}
     from changes
-    left join benefits on changes.tier = benefits.tier
+    left join promises on changes.tier = promises.tier
     where changes.change_reason = '{{ change_reason }}' and changes.valid_to is null
+{%- endmacro %}
+
+{% macro segment_fields() -%}
+    {#- Of a customer's many traits, those that a text or a flow branches on, and no more. -#}
+    {{ return([
+        "segments.favourite_category",
+        "segments.favourite_brand",
+        "segments.behaviour_segment",
+        "segments.discount_sensitivity",
+        "segments.preferred_hour",
+        "segments.preferred_weekday",
+        "segments.preferred_time_zone",
+    ]) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""The night's files: audience, holdout, codes for the shop and a manifest, all of them or none.
+"""The night's files: for marketers, shop, support and warehouse; all of them or none.
 
 The same raw data, policy and date give the same bytes, so a night can be rebuilt and compared. What
 stands in the rows is decided by the models of schema `activation`.
@@ -40,6 +40,14 @@ LATEST = "latest"
 _KEPT_BACK = ("as_of_date", "contact_id")
 # What the file of an audience has of the customer already.
 _PROFILE = ("audience_id", "customer_id")
+# Files of one model each: their name, the model, the order of the rows.
+_PLAIN_FILES = (
+    ("expedited_orders", "sync_expedited_orders", "place"),
+    ("support_tasks", "sync_support_tasks", "due_at, customer_id, reason, subject_id"),
+    ("vip_email", "sync_email_segment", "customer_id"),
+    ("vip_flags", "sync_vip_flags", "customer_id"),
+    ("vip_prices", "sync_vip_prices", "customer_id"),
+)
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -113,6 +121,9 @@ def _write_files(settings: Settings, as_of_date: date, folder: Path) -> dict[str
                 "order by experiment_id, customer_id, arm"
             ),
         }
+        for name, model, order in _PLAIN_FILES:
+            columns = _columns(connection, f"activation.{model}")
+            files[name] = f"select {columns} from activation.{model} order by {order}"
         written = [
             _write(connection, query, folder / f"{name}.{extension}")
             for name, query in files.items()

@@ -21,6 +21,7 @@ class Vip:
     tier: str = "Gold"
     phone: str = ""
     spend_to_next_tier: str = "123.4500"
+    preferred_hour: int | None = None
 
     @property
     def number(self) -> str:
@@ -92,13 +93,13 @@ def build(
             "contact_id varchar, phone varchar, email varchar, first_name varchar, tier varchar, "
             "tier_rank integer, audience_ids varchar, tier_since date, next_tier varchar, "
             "spend_to_next_tier decimal(18, 4), progress_to_next_tier double, "
-            "message_campaign_id varchar)"
+            "benefits varchar, preferred_hour integer, message_campaign_id varchar)"
         )
         insert(
             con,
             "activation.sync_vip_audience",
             "select ?, column0, column1, column2, column3, 'Ann', column4, 2, 'vip', "
-            "'2026-01-01', null, column5, 0.3333333333, 'ea'",
+            "'2026-01-01', null, column5, 0.3333333333, 'discount', column6, 'ea'",
             [
                 (
                     vip.customer_id,
@@ -107,6 +108,7 @@ def build(
                     f"{vip.customer_id}@example.com",
                     vip.tier,
                     vip.spend_to_next_tier,
+                    vip.preferred_hour,
                 )
                 for vip in vips
             ],
@@ -168,6 +170,21 @@ def build(
             "select 'ea', column0, 'Early', 'Gold', $1::date - 1, $1::date + 1",
             [(one,) for one in coded],
             day,
+        )
+        con.execute(
+            "create view activation.sync_email_segment as select as_of_date, customer_id, "
+            "contact_id, email, first_name, tier, benefits from activation.sync_vip_audience;"
+            "create view activation.sync_vip_flags as select as_of_date, customer_id, tier, "
+            "tier_rank, benefits from activation.sync_vip_audience;"
+            "create view activation.sync_vip_prices as select as_of_date, as_of_date as valid_on, "
+            "customer_id, tier, 0.15::double as discount_share from activation.sync_vip_audience;"
+            "create table activation.sync_expedited_orders as select as_of_date, "
+            "row_number() over (order by customer_id) as place, 'o-' || customer_id as order_id, "
+            "customer_id, tier from activation.sync_vip_audience;"
+            "create table activation.sync_support_tasks as select as_of_date, customer_id, "
+            "'care' as reason, 't-' || customer_id as subject_id, tier, "
+            "as_of_date::timestamp as due_at, 75::decimal(18, 4) as authority_amount "
+            "from activation.sync_vip_audience"
         )
         reasons = {vip.customer_id: "member" for vip in vips} | (decisions or {})
         con.execute(

@@ -18,6 +18,18 @@ tiers as (
 
 ),
 
+promises as (
+
+    select * from {{ ref("tier_promises") }}
+
+),
+
+segments as (
+
+    select * from {{ ref("customer_segments") }}
+
+),
+
 audience_lists as (
 
     select
@@ -64,6 +76,8 @@ sync_vip_audience as (
         tiers.progress_to_next_tier,
         tiers.spend_to_keep_tier,
         tiers.projected_demotion_on,
+        promises.benefits,
+        {{ segment_fields() | join(",\n        ") }},
         messages.audience_id as message_audience_id,
         messages.product_name as message_product_name,
         messages.category as message_category,
@@ -77,6 +91,8 @@ sync_vip_audience as (
     from audience_lists
     inner join contacts on audience_lists.customer_id = contacts.customer_id
     inner join tiers on audience_lists.customer_id = tiers.customer_id
+    left join promises on tiers.tier = promises.tier
+    left join segments on audience_lists.customer_id = segments.customer_id
     left join messages
         on
             audience_lists.customer_id = messages.customer_id

@@ -6,14 +6,9 @@ tiers as (
 
 ),
 
-tier_benefits as (
+promises as (
 
-    select
-        policy_version,
-        tier,
-        {{ text_list("kind") }} as benefits
-    from {{ ref("tier_benefits") }}
-    group by policy_version, tier
+    select * from {{ ref("tier_promises") }}
 
 ),
 
@@ -31,15 +26,12 @@ sync_vip_flags as (
         tiers.tier,
         tiers.tier_rank,
         tiers.tier_since,
-        tier_benefits.benefits,
+        promises.benefits,
         service_levels.level as service_level,
         service_levels.answer_hours,
         service_levels.authority_amount
     from tiers
-    left join tier_benefits
-        on
-            tiers.policy_version = tier_benefits.policy_version
-            and tiers.tier = tier_benefits.tier
+    left join promises on tiers.tier = promises.tier
     left join service_levels on tiers.tier = service_levels.tier
     where tiers.tier_rank > 0
 

@@ -7,8 +7,7 @@ Nothing is sent and nothing is written here. The comparison is SQL over the mode
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -41,8 +40,9 @@ _MAX_ATTEMPTS = 5
 _ON_LIST = "on"
 _GONE = "off"
 _UNKNOWN = "?"
-_LEFT = json.dumps({"vip": False, "audience_ids": "", "tier": "none", "tier_rank": 0})
 _NOT_PROPERTIES = ("as_of_date", "customer_id", "contact_id", "phone", "email")
+# Numbers of which 0 is one like any other: they leave as text, empty where nothing is known.
+_TOLD_AS_TEXT = ("preferred_hour",)
 _HASH_LENGTH = 32
 _MEMORY = 1_000_000_000  # bytes; a plan of a million spills a little and stays below 2 GiB
 _BLOCK = 64
@@ -156,7 +156,7 @@ everyone as (
         audience.tier,
         coalesce(audience.phone, held_out.phone) as phone,
         coalesce(audience.email, held_out.email) as email,
-        coalesce(audience.properties, '{_LEFT}') as properties,
+        coalesce(audience.properties, getvariable('nothing')) as properties,
         audience.contact_id is not null or held_out.contact_id is not null as is_wanted,
     from audience
     full join held_out using (contact_id)
@@ -432,6 +432,7 @@ def compare(
     del ledger
     connection.execute(_STOPS)
     connection.execute(_AUDIENCE.format(properties=merge_fields(connection)))
+    connection.execute(f"set variable nothing = {_fields_of_who_left(connection)}")
     connection.execute(
         # An audience may decide on a customer more than once, for one subject each.
         "create temp view decisions as select audience_id, customer_id, coalesce("
@@ -526,19 +527,33 @@ def _leave_out(connection: duckdb.DuckDBPyConnection, contact_ids: Collection[st
 
 def merge_fields(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL for the merge fields of a contact as JSON: no nulls, dates as text, money in cents."""
-    fields = ['"vip" := true']
+    return _as_json({"vip": "true"} | {name: told for name, told, _ in _properties(connection)})
+
+
+def _fields_of_who_left(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL for the same fields of somebody in no audience: each has a value that tells nothing."""
+    nothing = {name: nothing for name, _, nothing in _properties(connection)}
+    return _as_json({"vip": "false"} | nothing | {"tier": "'none'"})
+
+
+def _properties(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
+    """Each merge field: its name, the SQL of its value, and that of nothing in its type."""
     for name, kind, *_ in connection.execute("describe coded_audience").fetchall():
         if name in _NOT_PROPERTIES:
             continue
-        if kind.startswith("DECIMAL"):
-            value = f'cast(coalesce("{name}", 0) as decimal(18, 2))'
+        if name in _TOLD_AS_TEXT or kind in ("VARCHAR", "DATE", "TIMESTAMP"):
+            value, nothing = f'cast("{name}" as varchar)', "''"
+        elif kind.startswith("DECIMAL"):
+            value, nothing = f'cast("{name}" as decimal(18, 2))', "cast(0 as decimal(18, 2))"
         elif kind in ("DOUBLE", "FLOAT"):
-            value = f'round(coalesce("{name}", 0), 6)'
-        elif kind in ("VARCHAR", "DATE", "TIMESTAMP"):
-            value = f"coalesce(cast(\"{name}\" as varchar), '')"
+            value, nothing = f'round("{name}", 6)', "cast(0 as double)"
         elif kind == "BOOLEAN":
-            value = f'coalesce("{name}", false)'
+            value, nothing = f'"{name}"', "false"
         else:
-            value = f'coalesce("{name}", 0)'
-        fields.append(f'"{name}" := {value}')
-    return f"cast(to_json(struct_pack({', '.join(fields)})) as varchar)"
+            value, nothing = f'"{name}"', "0"
+        yield name, f"coalesce({value}, {nothing})", nothing
+
+
+def _as_json(fields: dict[str, str]) -> str:
+    packed = ", ".join(f'"{name}" := {value}' for name, value in fields.items())
+    return f"cast(to_json(struct_pack({packed})) as varchar)"

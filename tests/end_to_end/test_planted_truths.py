@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 from vip_process import csv_rows, exported, query
 
+from orchestration.platforms.names import EMAIL
+
 pytestmark = pytest.mark.slow
 
 HOLDOUT_SHARE, SALT = 0.10, "vip-global-1"  # of seeds/policy/holdouts.csv
@@ -155,6 +157,43 @@ def test_nobody_forbidden_is_in_any_file(night) -> None:
         contacts[each] for each in held_out
     }
     assert len({row["phone"] for row in audience}) == len(audience), "one text a phone"
+
+
+def test_who_is_mailed_is_everybody_at_whose_address_nobody_is_barred(night) -> None:
+    truth = night.truth
+    exports = night.home / "exports" / night.day
+    barred = set().union(*(truth[name] for name in ("opted_out", "suppressed")))
+    barred |= {*truth["consent_unreadable"]} | {
+        row["customer_id"]
+        for row in csv_rows(exports / "holdout.csv")
+        if row["arm"] == "holdout" and row["experiment_id"] == "global"
+    }
+    contacts = query_private(
+        night.home, "select customer_id, contact_id, email from marts_private.customer_contacts"
+    )
+    # A holdout names one customer of a phone; all of them are held out.
+    phones = {contact for customer, contact, _ in contacts if customer in barred}
+    barred |= {customer for customer, contact, _ in contacts if contact in phones}
+    addresses: dict[str, list[str]] = {}
+    for customer, _, email in contacts:
+        if email and EMAIL.fullmatch(email.strip()):
+            addresses.setdefault(email.strip().lower(), []).append(customer)
+    standings = {
+        customer: (-rank, -spend, customer)
+        for customer, rank, spend in query(
+            night.home,
+            "select customer_id, tier_rank, qualifying_spend from marts.customer_tiers "
+            "where tier_rank > 0",
+        )
+    }
+    expected = {}
+    for address, customers in addresses.items():
+        vips = [each for each in customers if each in standings and each not in truth["test"]]
+        if vips and len(customers) <= 5 and not barred & set(customers):
+            expected[min(vips, key=standings.__getitem__)] = address
+    told = {row["customer_id"]: row["email"] for row in csv_rows(exports / "vip_email.csv")}
+    assert told == expected
+    assert len(told) > 30 and set(told) & set(truth["never_consented"])
 
 
 def test_the_audience_is_everybody_who_may_be_texted(night) -> None:

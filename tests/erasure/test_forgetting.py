@@ -230,6 +230,8 @@ def test_the_search_of_these_tests_finds_every_place(home: Settings) -> None:
         "published/vip_sms.duckdb marts.customer_tiers",
         "exports/2026-06-30/",
         "exports/2026-07-01/vip_audience.parquet rows",
+        "exports/2026-07-01/vip_email.csv",
+        "exports/2026-07-01/vip_email.parquet rows",
         "outbox/2026-07-01/",
         "exports/2026-07-01/audiences/vip.csv",
         "quality/2026-07-01.json",
@@ -262,7 +264,8 @@ def test_everybody_else_stays_as_they_were(home: Settings) -> None:
     for folder in ("2026-06-30", "2026-07-01"):
         manifest = read_manifest(home.paths.exports / folder)
         rows = {entry["file"]: entry["rows"] for entry in manifest["files"]}
-        assert rows["vip_audience.csv"] == rows["vip_audience.parquet"] == 2
+        for name in ("vip_audience", "vip_email", "vip_prices", "expedited_orders"):
+            assert rows[f"{name}.csv"] == rows[f"{name}.parquet"] == 2, name
     fresh = export(home, AS_OF)
     assert not fresh.is_changed, "what is left is what an export of what is left would write"
     with connect(home, read_only=True) as con:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,11 +45,21 @@ def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
         "access_codes.csv",
         "access_codes.parquet",
         "audiences/vip.csv",
+        "expedited_orders.csv",
+        "expedited_orders.parquet",
         "holdout.csv",
         "holdout.parquet",
         "manifest.json",
+        "support_tasks.csv",
+        "support_tasks.parquet",
         "vip_audience.csv",
         "vip_audience.parquet",
+        "vip_email.csv",
+        "vip_email.parquet",
+        "vip_flags.csv",
+        "vip_flags.parquet",
+        "vip_prices.csv",
+        "vip_prices.parquet",
     ]
     rows = list(csv.DictReader((exported.folder / "vip_audience.csv").open()))
     assert [row["customer_id"] for row in rows] == ["c1", "c10", "c2"]
@@ -64,6 +75,8 @@ def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
         "next_tier": "",
         "spend_to_next_tier": "123.45",
         "progress_to_next_tier": "0.333333",
+        "benefits": "discount",
+        "preferred_hour": "",
         "message_campaign_id": "ea",
         "message_code": "",
     }
@@ -72,6 +85,25 @@ def test_the_folder_holds_what_the_design_says(settings: Settings) -> None:
     assert parquet.column_names == list(rows[0])
     holdout = list(csv.DictReader((exported.folder / "holdout.csv").open()))
     assert holdout[-1] == {"experiment_id": "global", "customer_id": "c9002", "arm": "holdout"}
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("vip_email", "c1,c1@example.com,Ann,Gold,discount"),
+        ("vip_flags", "c1,Gold,2,discount"),
+        ("vip_prices", "2026-07-01,c1,Gold,0.150000"),
+        ("expedited_orders", "1,o-c1,c1,Gold"),
+        ("support_tasks", "c1,care,t-c1,Gold,2026-07-01 00:00:00,75.00"),
+    ],
+)
+def test_each_reader_has_a_file_in_its_own_order(settings: Settings, name: str, first: str) -> None:
+    build(settings, [Vip("c2"), Vip("c10"), Vip("c1")])
+    folder = export(settings, AS_OF).folder
+    header, *rows = (folder / f"{name}.csv").read_text().splitlines()
+    assert rows[0] == first
+    assert [re.search(r"\bc\d+\b", row).group() for row in rows] == ["c1", "c10", "c2"]
+    assert pq.read_table(folder / f"{name}.parquet").column_names == header.split(",")
 
 
 def test_the_manifest_describes_each_file(settings: Settings) -> None:
@@ -86,7 +118,7 @@ def test_the_manifest_describes_each_file(settings: Settings) -> None:
         if path.suffix == ".csv":
             table = list(csv.reader(path.open()))
             assert (entry["columns"], entry["rows"]) == (table[0], len(table) - 1)
-    assert len(manifest["files"]) == 7
+    assert len(manifest["files"]) == 17
 
 
 def test_only_the_owner_may_read_whatever_the_umask(settings: Settings) -> None:

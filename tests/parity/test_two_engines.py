@@ -85,8 +85,12 @@ UNFILLED = {
     "marts.sync_plans",
     "marts.sync_runs",
     "marts.tier_entitlements",
+    "marts.tier_promises",
+    "marts.vip_open_orders",
     "activation.sync_access_windows",
+    "activation.sync_expedited_orders",
     "activation.sync_support_tasks",
+    "activation.sync_vip_prices",
     "policy.tier_exclusions",
 }
 

@@ -94,20 +94,34 @@ def test_the_plan_names_what_changes_and_why(settings: Settings, vendor: Vendor)
 def test_who_left_is_written_as_no_vip_without_phone_and_forgotten(
     settings: Settings, vendor: Vendor
 ) -> None:
+    """Nothing stays there of what they liked or were promised: each is nothing of its type."""
     build(settings, members(2))
     sync.push(settings, "vendor", AS_OF)
+    before = vendor.profiles["c2"].properties
     night = AS_OF + timedelta(days=1)
     build(settings, members(1), as_of=night)
     sync.push(settings, "vendor", night)
 
     left = vendor.profiles["c2"]
     assert (left.phone, left.email) == (None, None)
-    assert left.properties == {"vip": False, "audience_ids": "", "tier": "none", "tier_rank": 0}
+    nothing = {str: "", int: 0, float: 0.0, bool: False}
+    told = {name: nothing[type(value)] for name, value in before.items()} | {"tier": "none"}
+    assert left.properties == told
+    assert {name: type(value) for name, value in left.properties.items()} == {
+        name: type(value) for name, value in before.items()
+    }
     assert "c2" not in actions(sync.make_plan(settings, "vendor", night), "profile")
 
     back = night + timedelta(days=1)
     build(settings, members(2), as_of=back)
     assert actions(sync.make_plan(settings, "vendor", back), "vip")["c2"] == ("add", "back again")
+
+
+def test_midnight_is_an_hour_and_an_unknown_one_is_not(settings: Settings, vendor: Vendor) -> None:
+    build(settings, [Vip("c1", preferred_hour=0), Vip("c2", preferred_hour=19), Vip("c3")])
+    sync.push(settings, "vendor", AS_OF)
+    hours = {who: told.properties.get("preferred_hour") for who, told in vendor.profiles.items()}
+    assert (hours["c1"], hours["c2"], hours["c3"]) == ("0", "19", "")
 
 
 def test_safe_order_holdout_and_removals_before_anyone_is_added(
@@ -382,10 +396,12 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     assert rows[0]["phone"] == "+12025550001"
     assert json.loads(rows[0]["properties"]) == {
         "audience_ids": "vip",
+        "benefits": "discount",
         "first_name": "Ann",
         "message_campaign_id": "ea",
         "message_code": "",
         "next_tier": "",
+        "preferred_hour": "",
         "progress_to_next_tier": 0.333333,
         "spend_to_next_tier": 123.45,
         "tier": "Gold",

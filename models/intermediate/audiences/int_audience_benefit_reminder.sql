@@ -6,9 +6,9 @@ tiers as (
 
 ),
 
-benefits as (
+promises as (
 
-    select * from {{ ref("int_tier_benefit_texts") }}
+    select * from {{ ref("tier_promises") }}
 
 ),
 
@@ -21,9 +21,9 @@ int_audience_benefit_reminder as (
         {{ moment_of(
             date_plus(period_start(as_of_date(), "quarter"), parameter("reminder_days"), "day")
         ) }} as expires_at,
-        {{ merge_fields(benefit="benefits.benefit") }}
+        {{ merge_fields(benefit="promises.benefits") }}
     from tiers
-    inner join benefits on tiers.tier = benefits.tier
+    inner join promises on tiers.tier = promises.tier
 
 )
 

@@ -12,9 +12,9 @@ changes as (
 
 ),
 
-benefits as (
+promises as (
 
-    select * from {{ ref("int_tier_benefit_texts") }}
+    select * from {{ ref("tier_promises") }}
 
 ),
 
@@ -27,10 +27,10 @@ int_audience_demoted_return as (
             as occurred_at,
         {{ days_after("changes.valid_from", "return_until_days") }}
             as expires_at,
-        {{ merge_fields(amount="tiers.spend_to_earn_back", benefit="benefits.benefit") }}
+        {{ merge_fields(amount="tiers.spend_to_earn_back", benefit="promises.benefits") }}
     from changes
     inner join tiers on changes.customer_id = tiers.customer_id
-    left join benefits on tiers.lost_tier = benefits.tier
+    left join promises on tiers.lost_tier = promises.tier
     where
         changes.change_reason = 'demoted'
         and changes.valid_to is null

@@ -6,9 +6,9 @@ changes as (
 
 ),
 
-benefits as (
+promises as (
 
-    select * from {{ ref("int_tier_benefit_texts") }}
+    select * from {{ ref("tier_promises") }}
 
 ),
 
