@@ -108,6 +108,7 @@
         "segments.favourite_category",
         "segments.favourite_brand",
         "segments.behaviour_segment",
+        "segments.lifecycle_stage",
         "segments.discount_sensitivity",
         "segments.preferred_hour",
         "segments.preferred_weekday",

@@ -78,7 +78,7 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
     console.print("\nWhere things lie")
     for name, path in (
         ("marts for BI", paths.published),
-        ("audience files", paths.exports / night.as_of_date.isoformat()),
+        ("files to pick up", paths.exports / night.as_of_date.isoformat()),
         ("what would be sent", paths.outbox / night.as_of_date.isoformat()),
         ("quality page", paths.quality / f"{night.as_of_date}.html"),
     ):
