@@ -77,20 +77,14 @@ class Night:
 
 Rows = list[dict[str, object]]
 
-# What so small a brand leaves empty: no push went before, its policies name no benefit and no
-# exclusion, nothing went wrong for a VIP lately, and no early access is open.
+# What so small a brand leaves empty: no push went before, its policies name no exclusion, nothing
+# went wrong for a VIP lately, and no early access is open.
 UNFILLED = {
-    "marts.benefit_usage",
     "marts.sync_failures",
     "marts.sync_plans",
     "marts.sync_runs",
-    "marts.tier_entitlements",
-    "marts.tier_promises",
-    "marts.vip_open_orders",
     "activation.sync_access_windows",
-    "activation.sync_expedited_orders",
     "activation.sync_support_tasks",
-    "activation.sync_vip_prices",
     "policy.tier_exclusions",
 }
 

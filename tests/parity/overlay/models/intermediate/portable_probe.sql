@@ -88,6 +88,13 @@ portable_probe as (
         {{ local_to_utc(at_time("day", "'08:00'"), "'" ~ zone ~ "'") }} as opens_{{ loop.index }},
         {%- endfor %}
         {{ plain_words("'  «Arrêt»\t- ' || name || ' (don’t) ...Ñandú? '") }} as words,
+        {%- for text in [
+            "'\t\u00a0' || upper(name) || '@Exämple.ORG '",
+            "name || '\u00a0@b.co'", "name || '\t@b.co'", "name || ' @b.co'",
+            "name || '@b@c.co'", "'@b.co'", "name || '@b'", "name || '@b.'",
+        ] %}
+        {{ mail_address(text) }} as address_{{ loop.index }},
+        {%- endfor %}
         {{ json_text("'{\"a\": \"x\", \"b\": [1]}'", "a") }} as json_value,
         {{ json_text("'[\"a\"]'", "a") }} as json_of_list,
         {{ money("tie") }} as tie_up,
