@@ -32,7 +32,8 @@ gaps as (
         customer_id,
         activity_date,
         day_count,
-        {{ days_between("previous_date", "activity_date") }} as gap_days,
+        -- Beside a median, DuckDB adds up doubles much faster than integers.
+        cast({{ days_between("previous_date", "activity_date") }} as double) as gap_days,
         day_count - day_number < {{ parameter("rhythm_gaps") }} as is_recent
     from order_days
 
