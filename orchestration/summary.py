@@ -64,6 +64,7 @@ class Summary:
     tiers: list[Tier]
     audience: int
     holdout: int
+    mailed: int
     exclusions: list[Exclusion]
     audiences: list[Audience]
 
@@ -103,6 +104,10 @@ def read(settings: Settings, as_of_date: date) -> Summary:
             "select count(distinct contact_id) from vip_sms.marts.audience_decisions "
             "where audience_id = 'vip' and decision = 'holdout'",
         )
+        (mailed,) = one(
+            connection,
+            "select count(*) from vip_sms.marts.email_decisions where decision = 'member'",
+        )
         exclusions = connection.execute(
             """
             select
@@ -140,6 +145,7 @@ def read(settings: Settings, as_of_date: date) -> Summary:
         tiers=[Tier(tier, customers, _share(some, active)) for tier, _, customers, some in vips],
         audience=audience,
         holdout=holdout,
+        mailed=mailed,
         exclusions=[Exclusion(*row) for row in exclusions],
         audiences=[Audience(*row) for row in audiences],
     )

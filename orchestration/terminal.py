@@ -59,6 +59,7 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
             f"[dim]{each.customers:,}[/dim]",
             f"[dim]{each.description}[/dim]",
         )
+    table.add_row("E-mail segment", f"{night.mailed:,}", "VIPs whom the e-mail platform may know")
     console.print(table)
     _print_occasions(console, night)
 

@@ -92,7 +92,7 @@ def holdout_log(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.M
     **_COMMON,
 )
 def exports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-    """The audience and holdout files of the night, with a manifest; private, whole or absent."""
+    """The files of the night for whoever acts on it, with a manifest; private, whole or absent."""
     settings = warehouse.settings
     with plain_errors():
         as_of_date = landed_night(context, settings)

@@ -56,6 +56,13 @@ def test_all_that_was_promised_lies_there(night) -> None:
         rows = list(csv.DictReader(path.open())) if path.exists() else []
         assert len(rows) == members, name
     assert any(told.values()) and list(paths.outbox.rglob("*.csv"))
+    rows = {
+        name: sum(1 for _ in csv.DictReader((paths.exports / "latest" / f"{name}.csv").open()))
+        for name in ("vip_email", "vip_flags", "vip_prices")
+    }
+    vips = night.told["vips"]
+    assert rows == {"vip_email": night.told["mailed"], "vip_flags": vips, "vip_prices": vips}
+    assert 0 < night.told["mailed"] < vips
     assert (paths.quality / "2026-07-01.html").stat().st_size > 1000
     assert Path(night.told["files"]["exports"]).is_dir()
 
