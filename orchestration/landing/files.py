@@ -46,7 +46,10 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Files that one query reads: `_file` (index), `_row` (from 1), `raw_<column>` as written."""
+    """Files that one query reads: `_file` (index), `_row` (from 1), `raw_<column>` as written.
+
+    `_place` is `_row` less one, by which single records are found without reading the others.
+    """
 
     relation: str
     types: dict[str, str]  # contract column -> DuckDB type of raw_<column>
@@ -151,7 +154,9 @@ def open_table(
         _read_csv(connection, table, file, number, csv_table)
     if written:
         types = {column.name: "VARCHAR" for column in table.file_columns}
-        sources.append(Source(f"select * from {csv_table}", types, tuple(written)))
+        sources.append(
+            Source(f"select *, _row - 1 as _place from {csv_table}", types, tuple(written))
+        )
     for schema, numbers in alike.items():
         sources.append(_parquet_source(schema, [files[n] for n in numbers], numbers))
     return TableInput(table, files, sources)
@@ -222,8 +227,8 @@ def _parquet_source(
     )
     number = str(numbers[0]) if len(numbers) == 1 else f"{numbers}[cast(file_index as integer) + 1]"
     relation = (
-        f"select {number} as _file, file_row_number + 1 as _row{selected} "
-        f"from read_parquet([{paths}], file_row_number = true, {_PARQUET})"
+        f"select {number} as _file, file_row_number + 1 as _row, file_row_number as _place"
+        f"{selected} from read_parquet([{paths}], file_row_number = true, {_PARQUET})"
     )
     types = {name: schema[position][1] for name, position in columns.items()}
     return Source(relation, types, tuple(numbers))

@@ -14,6 +14,8 @@ from orchestration.landing.files import Source, TableInput, sql_text
 from orchestration.landing.sifting import Sieve
 from orchestration.warehouse import one
 
+_PLACES = 40  # bits for the place in a file; the number of the source stands above them
+
 
 @dataclass(frozen=True)
 class FileReport:
@@ -167,25 +169,36 @@ def _find_twins(
     """
     table = given.table
     keys = " union all ".join(
-        f"select hash({', '.join(table.key)}) as key, {place} as place "
+        f"select hash({', '.join(table.key)}) as key, {number << _PLACES} + _row - 1 as place "
         f"from ({sql.typed_rows(table, [source])}) where {table.key[0]} is not null"
-        for place, source in enumerate(given.sources)
+        for number, source in enumerate(given.sources)
     )
     connection.execute(
         "create or replace temp table twin_keys as "
-        f"select key, min(place) as first, max(place) as last from ({keys}) "
-        "group by key having count(*) > 1"
+        "select key, count(*) as rows, min(place) as first_place, max(place) as last_place "
+        f"from ({keys}) group by key having count(*) > 1"
     )
-    first, last = one(connection, "select min(first), max(last) from twin_keys")
+    first, last, most = one(
+        connection,
+        f"select min(first_place) >> {_PLACES}, max(last_place) >> {_PLACES}, max(rows) "
+        "from twin_keys",
+    )
     if first is None:
         connection.execute(
             "create or replace temp table twins (_file integer, _row bigint, is_same boolean)"
         )
         return
-    held = given.sources[first : last + 1]
-    candidates = sql.typed_rows(table, held, twins_only=True)
-    checked = sql.checked_rows(table, candidates, defaults.currency, defaults.country)
-    connection.execute(f"create or replace temp table twins as {sql.later_twins(table, checked)}")
+    connection.execute(
+        "create or replace temp table twin_places as "
+        f"select distinct unnest([first_place, last_place]) & {(1 << _PLACES) - 1} as place "
+        "from twin_keys"
+    )
+    held = [
+        sql.candidates(table, source, are_pairs=most == 2)
+        for source in given.sources[first : last + 1]
+    ]
+    later = sql.later_twins(table, _checked(table, held, defaults))
+    connection.execute(f"create or replace temp table twins as {later}")
 
 
 def _reject_faulty(

@@ -5,7 +5,7 @@ Pure text: all of it follows from the contract and the types of the files. `load
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestration.contract import Column, Table
 from orchestration.landing.files import Source, sql_text
@@ -68,23 +68,14 @@ def _given(column: Column) -> str:
     return f"typed.{column.name} is not null" if is_text else f"is_given_{column.name}"
 
 
-def typed_rows(table: Table, sources: list[Source], *, twins_only: bool = False) -> str:
+def typed_rows(table: Table, sources: list[Source]) -> str:
     """A query of all files: `_file`, `_row`, every file column typed, `is_given_<column>`.
 
-    The latter tells, for what is not text, whether anything stood there. `twins_only` leaves the
-    rows whose key, hashed, stands in temp table `twin_keys`; of all others only the key is read.
+    The latter tells, for what is not text, whether anything stood there.
     """
     selects = []
     for source in sources:
         values = []
-        where = ""
-        if twins_only:
-            columns = {column.name: column for column in table.file_columns}
-            key = [
-                typed(columns[name], source.types[name]) if name in source.types else "null"
-                for name in table.key
-            ]
-            where = f" where hash({', '.join(key)}) in (select key from twin_keys)"
         for column in table.file_columns:
             kind = source.types.get(column.name)
             value = typed(column, kind) if kind else f"cast(null as {column.data_type})"
@@ -92,9 +83,25 @@ def typed_rows(table: Table, sources: list[Source], *, twins_only: bool = False)
             if column.data_type != "varchar":
                 given = f"{_written(column, kind)} is not null" if kind else "false"
                 values.append(f"{given} as is_given_{column.name}")
-        chosen = f"select _file, _row, {', '.join(values)} from ({source.relation})"
-        selects.append(chosen + where)
+        selects.append(f"select _file, _row, {', '.join(values)} from ({source.relation})")
     return " union all ".join(selects)
+
+
+def candidates(table: Table, source: Source, *, are_pairs: bool) -> Source:
+    """The rows of a source whose key, hashed, stands in temp table `twin_keys`.
+
+    `are_pairs`: none stands there more than twice, so that temp table `twin_places` has all of
+    their places, and no other record has to be read.
+    """
+    columns = {column.name: column for column in table.file_columns}
+    key = [
+        typed(columns[name], source.types[name]) if name in source.types else "null"
+        for name in table.key
+    ]
+    where = f"hash({', '.join(key)}) in (select key from twin_keys)"
+    if are_pairs:
+        where += " and _place in (select place from twin_places)"
+    return replace(source, relation=f"select * from ({source.relation}) where {where}")
 
 
 def _written(column: Column, source_type: str) -> str:

@@ -212,6 +212,36 @@ def test_the_first_of_a_key_stays_the_same_again_is_dropped_and_another_is_rejec
     ]
 
 
+@pytest.mark.parametrize("is_thrice", [False, True], ids=["pairs", "thrice"])
+def test_a_key_is_known_again_in_files_of_every_kind(brand: Brand, adds_up, is_thrice: bool):
+    """Text and two kinds of Parquet are three queries; a fault in one is looked for there alone."""
+    brand.put_parquet(
+        "loyalty_accounts/a.parquet",
+        "from (values ('c1', 1), ('c2', 2), ('c3', 3)) as t (customer_id, points_balance)",
+    )
+    again = "c2,2\n" if is_thrice else ""
+    brand.put("loyalty_accounts/b.csv", f"customer_id,points_balance\nc9,many\nc5,8\n{again}")
+    brand.put_parquet(
+        "loyalty_accounts/c.parquet",
+        "from (values ('c4', '7'), ('c5', '1'), ('c2', '2')) as t (customer_id, points_balance)",
+    )
+    customers = "".join(f"c{number}\n" for number in range(1, 10))
+    brand.put("customers.csv", f"customer_id\n{customers}")
+    report = brand.land()
+    adds_up(report)
+    kept = brand.rows("select customer_id, points_balance from raw.loyalty_accounts order by 1")
+    assert [(key, int(points)) for key, points in kept] == [
+        ("c1", 1), ("c2", 2), ("c3", 3), ("c4", 7), ("c5", 8)
+    ]  # fmt: skip
+    assert brand.rejects("file_name, row_number, reason") == [
+        ("loyalty_accounts/b.csv", 1, "unparsable"),
+        ("loyalty_accounts/c.parquet", 2, "duplicate_key"),
+    ]
+    counts = {file.file_name: file.exact_duplicates for file in report.files}
+    same = (counts["loyalty_accounts/b.csv"], counts["loyalty_accounts/c.parquet"])
+    assert same == (int(is_thrice), 1)
+
+
 def test_a_rejected_row_does_not_take_the_key_from_one_that_fits(brand: Brand):
     brand.put("customers.csv", "customer_id,is_test\nc1,perhaps\nc1,no\nc1,no\n")
     report = brand.land()
