@@ -220,10 +220,10 @@ def test_a_key_is_known_again_in_files_of_every_kind(brand: Brand, adds_up, is_t
         "from (values ('c1', 1), ('c2', 2), ('c3', 3)) as t (customer_id, points_balance)",
     )
     again = "c2,2\n" if is_thrice else ""
-    brand.put("loyalty_accounts/b.csv", f"customer_id,points_balance\nc9,many\nc5,8\n{again}")
+    brand.put("loyalty_accounts/b.csv", f"customer_id,points_balance\nc5,8\nc9,many\n{again}")
     brand.put_parquet(
         "loyalty_accounts/c.parquet",
-        "from (values ('c4', '7'), ('c5', '1'), ('c2', '2')) as t (customer_id, points_balance)",
+        "from (values ('c5', '1'), ('c4', '7'), ('c2', '2')) as t (customer_id, points_balance)",
     )
     customers = "".join(f"c{number}\n" for number in range(1, 10))
     brand.put("customers.csv", f"customer_id\n{customers}")
@@ -234,8 +234,8 @@ def test_a_key_is_known_again_in_files_of_every_kind(brand: Brand, adds_up, is_t
         ("c1", 1), ("c2", 2), ("c3", 3), ("c4", 7), ("c5", 8)
     ]  # fmt: skip
     assert brand.rejects("file_name, row_number, reason") == [
-        ("loyalty_accounts/b.csv", 1, "unparsable"),
-        ("loyalty_accounts/c.parquet", 2, "duplicate_key"),
+        ("loyalty_accounts/b.csv", 2, "unparsable"),
+        ("loyalty_accounts/c.parquet", 1, "duplicate_key"),
     ]
     counts = {file.file_name: file.exact_duplicates for file in report.files}
     same = (counts["loyalty_accounts/b.csv"], counts["loyalty_accounts/c.parquet"])
