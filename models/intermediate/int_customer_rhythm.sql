@@ -32,8 +32,7 @@ gaps as (
         customer_id,
         activity_date,
         day_count,
-        -- Beside a median, DuckDB adds up doubles much faster than integers.
-        cast({{ days_between("previous_date", "activity_date") }} as double) as gap_days,
+        {{ days_between("previous_date", "activity_date") }} as gap_days,
         day_count - day_number < {{ parameter("rhythm_gaps") }} as is_recent
     from order_days
 

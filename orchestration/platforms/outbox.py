@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from datetime import date
+
+import orjson
 
 from orchestration.files import private_folder, remove, write_private
 from orchestration.platforms import Ack, Finding, Member, Profile
@@ -48,7 +49,7 @@ class Outbox(Silent):
                 profile.customer_id,
                 profile.phone,
                 profile.email,
-                json.dumps(profile.properties, ensure_ascii=False, sort_keys=True),
+                orjson.dumps(profile.properties, option=orjson.OPT_SORT_KEYS).decode(),
             )
             for profile in profiles
         )

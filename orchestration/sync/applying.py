@@ -6,10 +6,10 @@ many: who is newly held out is off every list before anybody is added to one.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -219,7 +219,7 @@ def _profiles(rows: pa.Table) -> list[Profile]:
     names = ("contact_id", "customer_id", "phone", "email", "properties", "vendor_id")
     columns = (rows[name].to_pylist() for name in names)
     return [
-        Profile(contact_id, customer_id, phone, email, json.loads(properties), vendor_id)
+        Profile(contact_id, customer_id, phone, email, orjson.loads(properties), vendor_id)
         for contact_id, customer_id, phone, email, properties, vendor_id in zip(
             *columns, strict=True
         )
