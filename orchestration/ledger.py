@@ -412,11 +412,13 @@ class Ledger:
     def due(self, destination: str, now: datetime, *, consent_alone: bool = False) -> int:
         """Rows that wait for another try whose time has come, and rows of open jobs.
 
+        What was refused outright waits for other data, but not a removal for want of consent.
         `consent_alone`: of those who come off a list for want of consent.
         """
         (found,) = self._connection.execute(
             "select count(*) from sync_rows where destination = ? and is_consent >= ? and "
-            "(state = 'processing' or state = 'retry' and coalesce(next_try, '') <= ?)",
+            "(state = 'processing' or (state = 'retry' or (state = 'rejected' and is_consent)) "
+            "and coalesce(next_try, '') <= ?)",
             (destination, consent_alone, now.isoformat(timespec="seconds")),
         ).fetchone()
         return int(found)
@@ -475,7 +477,10 @@ class Ledger:
             )
 
     def record(self, destination: str, entries: Sequence[Entry]) -> None:
-        """Note what the platform said of each row; who is to be tried again waits longer now."""
+        """Note what the platform said of each row; who is to be tried again waits longer now.
+
+        A removal for want of consent is tried again though it was refused outright.
+        """
         now = datetime.now(UTC)
         waits = {
             attempts: (now + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempts - 1))).isoformat(
@@ -490,7 +495,8 @@ class Ledger:
             self._connection.executemany(
                 "update sync_rows set state = ?1, vendor_id = coalesce(?2, vendor_id), "
                 "job_id = ?3, error_code = ?4, error = ?5, "
-                "next_try = iif(?1 = 'retry', next_try(attempts), null), "
+                "next_try = iif(?1 = 'retry' or (?1 = 'rejected' and is_consent), "
+                "next_try(attempts), null), "
                 "accepted_hash = iif(?1 = 'complete', desired_hash, accepted_hash) "
                 "where destination = ?6 and audience = ?7 and contact_id = ?8",
                 (

@@ -138,7 +138,7 @@ def test_removals_for_want_of_consent_pass_every_brake(
     assert [call for call, _ in vip_calls(vendor)] == ["remove vip"]
 
 
-@pytest.mark.parametrize("answer", ["retry", "pending"])
+@pytest.mark.parametrize("answer", ["retry", "pending", "rejected"])
 def test_a_removal_for_want_of_consent_is_asked_for_until_it_is_confirmed(
     settings: Settings, vendor: Vendor, gate, answer: str
 ) -> None:

@@ -168,6 +168,19 @@ def test_what_failed_waits_longer_each_time_and_is_due_then(settings: Settings) 
         assert opened.due("vendor", datetime.now(UTC) + timedelta(days=9)) == 0
 
 
+@pytest.mark.parametrize("is_consent", [True, False])
+def test_what_was_refused_outright_is_due_again_only_for_want_of_consent(
+    settings: Settings, is_consent: bool
+) -> None:
+    with open_ledger(settings) as opened:
+        run = opened.start("vendor", AS_OF, is_sample=True)
+        who = {"k"} if is_consent else set()
+        opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "off")], who)
+        opened.record("vendor", [Entry("vip", "k", "rejected", error="no such list")])
+        assert opened.due("vendor", datetime.now(UTC)) == 0
+        assert opened.due("vendor", datetime.now(UTC) + timedelta(minutes=6)) == is_consent
+
+
 def test_the_hash_moves_on_acknowledgement_and_at_no_other_moment(settings: Settings) -> None:
     """The defect of engines that note a row before it is delivered: it is never sent again."""
 
