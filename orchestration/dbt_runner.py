@@ -86,11 +86,13 @@ def _die_with_parent() -> None:
 
 
 def _leave_manifest() -> None:
-    """Keep dbt from writing the manifest, twice a build: a second of each of its processes."""
+    """Keep dbt from writing manifest and graph in each of its processes: a second and more."""
     if os.environ.get(MANIFEST_VARIABLE):
+        from dbt.compilation import Compiler
         from dbt.contracts.graph.manifest import Manifest
 
         Manifest.write = lambda _self, _path: None
+        Compiler.write_graph_file = lambda _self, _linker, _manifest: None
 
 
 if __name__ == "__main__":

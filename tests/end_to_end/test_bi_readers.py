@@ -62,7 +62,7 @@ def read_on(path: Path, stop: Event, notes: Path, seed: int) -> None:
                 assert connection.execute(CONSISTENT).fetchone() == (True,), dates
             seen |= dates
             reads += 1
-            time.sleep(chance.uniform(1, 3))
+            time.sleep(chance.uniform(2, 6))
         notes.write_text(json.dumps({"seen": sorted(seen), "reads": reads}))
     except BaseException as error:
         notes.write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
