@@ -29,7 +29,7 @@ judged_lines as (
 
     select
         customer_id,
-        line_discount_amount + order_discount_share = 0 as is_full_price,
+        is_full_price,
         case when not is_cost_estimated then net_revenue end as costed_revenue,
         cm1 >= net_revenue * {{ parameter("high_margin_rate") }} as is_high_margin
     from order_lines

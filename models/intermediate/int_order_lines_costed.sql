@@ -136,6 +136,7 @@ int_order_lines_costed as (
         gross_revenue,
         line_discount_amount,
         {{ money("order_discount_share") }} as order_discount_share,
+        line_discount_amount + order_discount_share = 0 as is_full_price,
         {{ money("net_revenue") }} as net_revenue,
         cost_of_goods,
         {{ money("net_revenue - cost_of_goods") }} as cm1
