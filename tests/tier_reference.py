@@ -94,7 +94,7 @@ class Version:
     reevaluation: str = "monthly"
     exclusions: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"v{self.begins:%Y%m%d}"
 
@@ -197,6 +197,7 @@ class Customer:
     states: list[tuple[str, date, date, int]] = field(default_factory=list)
 
 
+@cache
 def four_digits(numerator: int, denominator: int) -> int:
     """A quotient to four decimals, by way of eight, as the warehouse rounds a double."""
     quotient = Decimal(numerator / UNIT / (denominator / UNIT))
@@ -473,10 +474,8 @@ class World:
             return found
         base = self._sum(customer, denominator, version.basis)
         pairs = zip(found.tolist(), (base - base[begins]).tolist(), strict=True)
-        known: dict[tuple[int, int], int] = {}
         return np.array(
-            [known.setdefault(pair, four_digits(*pair)) if pair[1] else NOTHING for pair in pairs],
-            dtype=np.int64,
+            [four_digits(*pair) if pair[1] else NOTHING for pair in pairs], dtype=np.int64
         )
 
     def _foresee(self, customer: str, version: Version) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Random policies over random customers: the tier models against the plain reference.
 
-The models run as compiled SQL in a database of their own, one for each brand: a brand is twenty
+The models run as compiled SQL in a database of their own, one for each brand: a brand is fifty
 customers under one random policy on one random night, so that shares and blends have somebody to
-rank. Everything a policy may say is drawn: rules, combiners, windows, cadences, exclusions.
+rank. Everything a policy may say is drawn: rules, combiners, windows, cadences, exclusions, changes
+in mid-history. Each run plays 2,000 customers so, day by day; `make test-long` plays 10,000.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -22,6 +23,7 @@ from amount import amount
 from dbt_runs import run_dbt
 from tier_brands import (
     ANY_MODEL,
+    CADENCES,
     GIVEN,
     HISTORY,
     LONG_AGO,
@@ -44,11 +46,21 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 AS_OF = date(1987, 6, 5)
 """The night for which the models are compiled; each case puts its own in its place."""
-CUSTOMERS = 20
-BRANDS = amount(usual=8, long=100)
-"""Brands of twenty customers; 2,000 cases in the long run."""
+CUSTOMERS = 50
+BRANDS = amount(usual=40, long=200)
 FORESEEING = amount(usual=2, long=20)
 """Brands under policies that look at what is projected, by the model where it wins."""
+SAID = (
+    *("daily", *CADENCES),
+    *(f"cuts {cadence}" for cadence in CADENCES),
+    *(f"grace {months}" for months in (0, 1, 3, 6)),
+    *("soft_landing", "drop", "rolling_12_months", "calendar_year"),
+    *("gross", "net_of_discounts", "net_of_discounts_and_returns"),
+    *("by all", "by any", "by rank_blend", "fixed", "top share"),
+    *("excludes fraud", "excludes returns", "excludes unpaid"),
+    *("begins at a month's end", "asked on a leap day", "changes in mid-history"),
+)
+"""What the random policies and nights must have had among them."""
 FILLED_HERE, FITTED_HERE = "-- filled here", "-- fitted here"
 EXAMPLES = PROJECT_DIR / "examples" / "policies"
 
@@ -115,13 +127,14 @@ def compare(
     seed: int,
     versions: list[Version] | None = None,
     limits: dict[str, float] | None = None,
+    size: int = CUSTOMERS,
     regulars: int = 0,
 ) -> Counter[str]:
     """Build one brand both ways; fail at the first customer who differs; tell what was met.
 
     `limits` are parameters of what is projected.
     """
-    world = some_world(random.Random(seed), CUSTOMERS, versions, regulars)
+    world = some_world(random.Random(seed), size, versions, regulars)
     world.projected.limits = world.projected.limits | (limits or {})
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         for statement in statements:
@@ -201,18 +214,46 @@ def test_what_is_projected_is_what_was_known_on_each_evaluation(statements: list
             )
             for begins, ends in ((LONG_AGO, border), (border, None))
         ]
-        met += compare(statements, seed, versions, ANY_MODEL, regulars=80)
+        met += compare(statements, seed, versions, ANY_MODEL, size=20, regulars=80)
     assert met["baseline"] and met["mbg_nbd_own_margin"] + met["mbg_nbd_gamma_gamma"], met
     assert min(met[each] for each in ("qualified", "demoted", "projected")) > FORESEEING, met
 
 
+def said(versions: list[Version]) -> Counter[str]:
+    """What a policy says, a count for each version that says it."""
+    found: Counter[str] = Counter()
+    for version in versions:
+        rules = [rule for tier in version.tiers for rule in tier.rules]
+        found.update(
+            {
+                version.cadence,
+                version.mode,
+                version.period,
+                version.basis,
+                f"cuts {version.reevaluation}",
+                f"grace {version.grace_months}",
+                *(f"by {tier.combiner}" for tier in version.tiers),
+                *("top share" if rule.share else "fixed" for rule in rules),
+                *(f"excludes {name}" for name, _ in version.exclusions),
+            }
+        )
+        found["begins at a month's end"] += (version.begins + timedelta(1)).day == 1
+    return found
+
+
 @pytest.mark.timeout(900)
 def test_random_policies_over_random_customers(statements: list[str]) -> None:
+    """2,000 cases: a random customer under a random policy, whose days and standing must agree."""
     met: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
     for seed in range(BRANDS):
+        world = some_world(random.Random(seed), CUSTOMERS)
         met += compare(statements, seed)
-    # Customers are no test of a rule that none of them meets.
-    assert met["customers"] == BRANDS * CUSTOMERS
+        drawn += said(world.versions)
+        drawn["asked on a leap day"] += world.as_of == date(2024, 2, 29)
+        drawn["changes in mid-history"] += sum(v.begins < world.as_of for v in world.versions) > 1
+    # Customers are no test of a rule that none of them meets, nor policies of what none says.
+    assert met["customers"] == BRANDS * CUSTOMERS >= 2000
     reasons = ("qualified", "upgraded", "demoted", "excluded", "policy_changed")
-    assert min(met[reason] for reason in (*reasons, "projected")) >= BRANDS // 3, met
-    assert met["to keep"] > 0
+    assert min(met[reason] for reason in (*reasons, "projected", "to keep")) >= BRANDS, met
+    assert set(SAID) <= set(+drawn), set(SAID) - set(+drawn)
