@@ -13,12 +13,11 @@ import threading
 import time
 from pathlib import Path
 
+from orchestration.dbt_client import PARENT_VARIABLE
 from orchestration.errors import UserError
 from orchestration.settings import PROJECT_DIR, Settings
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
-PARTIAL_PARSE = MANIFEST.with_name("partial_parse.msgpack")
-PARENT_VARIABLE = "VIP_PARENT_PID"
 MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
 """Set for a process of dbt that need not write the manifest: `prepare_manifest` has written it."""
 
@@ -85,19 +84,19 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def _leave_manifest() -> None:
-    """Keep dbt from writing manifest and graph in each of its processes: a second and more."""
-    if os.environ.get(MANIFEST_VARIABLE):
-        from dbt.compilation import Compiler
-        from dbt.contracts.graph.manifest import Manifest
+def leave_manifest() -> None:
+    """Keep dbt from writing manifest and graph in this process: a second and more."""
+    from dbt.compilation import Compiler
+    from dbt.contracts.graph.manifest import Manifest
 
-        Manifest.write = lambda _self, _path: None
-        Compiler.write_graph_file = lambda _self, _linker, _manifest: None
+    Manifest.write = lambda _self, _path: None
+    Compiler.write_graph_file = lambda _self, _linker, _manifest: None
 
 
 if __name__ == "__main__":
     _die_with_parent()
-    _leave_manifest()
+    if os.environ.get(MANIFEST_VARIABLE):
+        leave_manifest()
     from dbt.cli.main import cli
 
     cli()

@@ -6,7 +6,6 @@ Only the lifetime of things belongs here; what is done with them belongs to the 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,15 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource
 from packaging.version import Version, parse
+from pydantic import PrivateAttr
 
-from orchestration.dbt_runner import MANIFEST_VARIABLE, PARENT_VARIABLE, PARTIAL_PARSE
+from orchestration import dbt_client
+from orchestration.dbt_client import ADDRESS_VARIABLE, PARENT_VARIABLE
+from orchestration.dbt_runner import MANIFEST_VARIABLE
 from orchestration.locking import wait_for_warehouse
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import writer_lock
+from orchestration.warm_dbt import warm_dbt
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -52,6 +55,8 @@ class Dbt(DbtCliResource):
     second time in this process for row counts that the warehouse tells for nothing.
     """
 
+    _address: str = PrivateAttr()
+
     @classmethod
     def of_project(cls) -> Dbt:
         """The dbt of the project beside this package; needs no dbt on the PATH."""
@@ -59,8 +64,14 @@ class Dbt(DbtCliResource):
             project_dir=PROJECT_DIR,
             profiles_dir=PROJECT_DIR,
             dbt_executable=sys.executable,
-            global_config_flags=["-m", "orchestration.dbt_runner"],
+            global_config_flags=["-S", dbt_client.__file__],
         )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Dbt]:
+        """Let a process read the project while the run does other things."""
+        with warm_dbt() as self._address:
+            yield self
 
     @cached_property
     def _cli_version(self) -> Version:
@@ -78,19 +89,15 @@ class Dbt(DbtCliResource):
     ) -> DbtCliInvocation:
         """Start `dbt build` for one night, with what the context selects and further arguments.
 
-        The target folder is the same each night, so that dbt's parse of the project is kept; the
-        first night takes that of the manifest.
+        Its results and what it compiled are under `VIP_HOME`, the same folder each night.
         """
-        parsed = settings.paths.dbt_target / PARTIAL_PARSE.name
-        if PARTIAL_PARSE.exists() and not parsed.exists():
-            parsed.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PARTIAL_PARSE, parsed)
         with _environment(
             {
                 **settings.environment(),
                 "VIP_AS_OF_DATE": as_of_date.isoformat(),
                 # At dbt's default, debug, the file grows by megabytes a night.
                 "DBT_LOG_LEVEL_FILE": os.environ.get("DBT_LOG_LEVEL_FILE", "info"),
+                ADDRESS_VARIABLE: self._address,
                 PARENT_VARIABLE: str(os.getpid()),
                 MANIFEST_VARIABLE: "1",
             }

@@ -24,7 +24,7 @@ from typing import Any
 import duckdb
 
 from orchestration import fits
-from orchestration.dbt_runner import PARENT_VARIABLE
+from orchestration.dbt_client import PARENT_VARIABLE
 from orchestration.errors import UserError, mask
 from orchestration.night import BUILT, of_this_program, read_night
 from orchestration.policy import EXCLUSIONS, POLICY_DIR, read_policy, require_sound

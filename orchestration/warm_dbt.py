@@ -1,0 +1,116 @@
+"""dbt that has read the project before it is asked: each build of a run is a fork of one process.
+
+To load dbt and the project takes five seconds of a processor, three times a night; here they are
+loaded once, while the raw tables land. `dbt_client` asks for a build; one runs at a time.
+`python -m orchestration.warm_dbt SOCKET` is the process itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from orchestration.dbt_runner import MANIFEST, leave_manifest
+from orchestration.settings import PROJECT_DIR
+
+# The parse that the manifest came of is read again, and nothing but dbt's own timing is written.
+_READING = {
+    "DBT_PROFILES_DIR": str(PROJECT_DIR),
+    "DBT_TARGET_PATH": str(MANIFEST.parent),
+    "DBT_LOG_PATH": str(MANIFEST.parent),
+    "DBT_WRITE_JSON": "false",
+}
+
+
+@contextmanager
+def warm_dbt() -> Iterator[str]:
+    """Start the process and yield the address at which it waits; end it with the block.
+
+    A project that does not parse leaves nobody there: the client then runs dbt itself, which says
+    why.
+    """
+    # Not under VIP_HOME: the address of a socket may have no more than a hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="vip-dbt-"))
+    address = str(folder / "dbt")
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(address)
+            listener.listen()
+            process = subprocess.Popen(  # noqa: S603  this very package
+                [sys.executable, "-m", "orchestration.warm_dbt", str(listener.fileno())],
+                pass_fds=[listener.fileno()],
+                cwd=PROJECT_DIR,
+                env={**os.environ, **_READING},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        try:
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(listener: socket.socket, parent: int) -> int | None:
+    """Read the project, then build what is asked for until the parent is gone.
+
+    Returns twice: in each fork with the exit code of its build, at last in the process itself.
+    """
+    from dbt.cli.main import dbtRunner
+
+    leave_manifest()
+    parsed = dbtRunner().invoke(["--quiet", "parse"])
+    if not parsed.success:
+        return 2
+    while os.getppid() == parent:
+        if not select.select([listener], [], [], 0.1)[0]:
+            continue
+        connection, _ = listener.accept()
+        with connection:
+            child = os.fork()
+            if not child:
+                listener.close()
+                return _build(connection, dbtRunner(manifest=parsed.result))
+            _, status = os.waitpid(child, 0)
+            with suppress(BrokenPipeError):
+                connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
+    shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
+    return None
+
+
+def _build(connection: socket.socket, runner: object) -> int:
+    """Do what a client asks for, in its place and with its output, for as long as it lives."""
+    _, outputs, _, _ = socket.recv_fds(connection, 1, 2)
+    with connection.makefile("rb") as words:
+        request = json.loads(words.readline())
+    for output, number in zip(outputs, (1, 2), strict=True):
+        os.dup2(output, number)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+
+    def end_with_client() -> None:
+        connection.recv(1)
+        os._exit(1)
+
+    threading.Thread(target=end_with_client, daemon=True).start()
+    built = runner.invoke(request["arguments"])
+    return 0 if built.success else 2 if built.exception else 1
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as asked:
+        sys.exit(serve(asked, os.getppid()))
