@@ -42,12 +42,19 @@ def private_folder(path: Path) -> Path:
 
 def write_private(path: Path, content: bytes) -> None:
     """Put `content` in place of `path` in one step, readable by its owner alone."""
+    with writing_private(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def writing_private(path: Path) -> Iterator[Path]:
+    """The file to write to: it takes the place of `path` in one step, for its owner alone."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with saving(path.parent):
         try:
             temporary.touch(PRIVATE_FILE)
             temporary.chmod(PRIVATE_FILE)
-            temporary.write_bytes(content)
+            yield temporary
             flush(temporary)
             temporary.replace(path)
         except BaseException:

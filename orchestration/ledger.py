@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -307,19 +308,6 @@ _LONGEST_WAIT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The fate of one row of a push. `accepted_hash` moves only when the platform has confirmed."""
-
-    audience: str
-    contact_id: str
-    state: str
-    vendor_id: str | None = None
-    job_id: str | None = None
-    code: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Erasure:
     """An erasure as it stands: when it was asked for and ended, and rows by place."""
 
@@ -455,17 +443,19 @@ class Ledger:
         sync_run_id: int,
         destination: str,
         rows: Iterable[tuple[str, str, str, str | None, str]],
-        consent: Collection[str] = (),
+        consent: Iterable[str] = (),
     ) -> None:
         """Note (audience, contact_id, customer_id, tier, desired_hash) before it is sent.
 
         `consent`: contacts among them who come off the list for want of consent.
         """
         with self._connection:
-            self._connection.executemany(
+            self._connection.execute(
                 "insert into sync_rows (destination, audience, contact_id, customer_id, tier, "
                 "desired_hash, state, attempts, sync_run_id, is_consent) "
-                "values (?, ?, ?, ?, ?, ?, 'processing', 1, ?, ?) "
+                "select ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, "
+                "'processing', 1, ?, value ->> 1 in (select value from json_each(?)) "
+                "from json_each(?) where true "
                 "on conflict do update set tier = excluded.tier, "
                 "customer_id = excluded.customer_id, attempts = "
                 "case when desired_hash = excluded.desired_hash and state <> 'complete' "
@@ -473,13 +463,25 @@ class Ledger:
                 "state = 'processing', job_id = null, error_code = null, error = null, "
                 "next_try = null, sync_run_id = excluded.sync_run_id, "
                 "is_consent = excluded.is_consent",
-                ((destination, *row, sync_run_id, row[1] in consent) for row in rows),
+                (destination, sync_run_id, _json(consent), _json(rows)),
             )
 
-    def record(self, destination: str, entries: Sequence[Entry]) -> None:
-        """Note what the platform said of each row; who is to be tried again waits longer now.
+    def record(
+        self,
+        destination: str,
+        audience: str,
+        contact_ids: Collection[str],
+        state: str,
+        *,
+        vendor_ids: Mapping[str, str] | None = None,
+        job_id: str | None = None,
+        code: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Note what the platform said of rows; who is to be tried again waits longer now.
 
-        A removal for want of consent is tried again though it was refused outright.
+        `accepted_hash` moves only when it has confirmed them. A removal for want of consent is
+        tried again though it was refused outright. `vendor_ids`: what it calls whom, where told.
         """
         now = datetime.now(UTC)
         waits = {
@@ -492,45 +494,36 @@ class Ledger:
             "next_try", 1, lambda attempts: waits[max(1, min(attempts, 8))]
         )
         with self._connection:
-            self._connection.executemany(
-                "update sync_rows set state = ?1, vendor_id = coalesce(?2, vendor_id), "
-                "job_id = ?3, error_code = ?4, error = ?5, "
+            self._connection.execute(
+                "update sync_rows set state = ?1, job_id = ?2, error_code = ?3, error = ?4, "
                 "next_try = iif(?1 = 'retry' or (?1 = 'rejected' and is_consent), "
                 "next_try(attempts), null), "
                 "accepted_hash = iif(?1 = 'complete', desired_hash, accepted_hash) "
-                "where destination = ?6 and audience = ?7 and contact_id = ?8",
-                (
-                    (
-                        entry.state,
-                        entry.vendor_id,
-                        entry.job_id,
-                        entry.code,
-                        entry.error,
-                        destination,
-                        entry.audience,
-                        entry.contact_id,
-                    )
-                    for entry in entries
-                ),
+                "where destination = ?5 and audience = ?6 "
+                "and contact_id in (select value from json_each(?7))",
+                (state, job_id, code, error, destination, audience, _json(contact_ids)),
             )
             # Whoever takes a contact off a list needs the id under which the platform knows them.
             self._connection.executemany(
-                "update sync_rows set vendor_id = ? "
-                "where destination = ? and audience = 'profile' and contact_id = ?",
+                "update sync_rows set vendor_id = ? where destination = ? "
+                "and audience in ('profile', ?) and contact_id = ?",
                 (
-                    (entry.vendor_id, destination, entry.contact_id)
-                    for entry in entries
-                    if entry.vendor_id
+                    (vendor_id, destination, audience, contact_id)
+                    for contact_id, vendor_id in (vendor_ids or {}).items()
                 ),
             )
 
-    def rows_of_job(self, destination: str, job_id: str) -> dict[str, str]:
-        """The audience each contact of a job was sent for, by contact_id."""
+    def rows_of_job(self, destination: str, job_id: str) -> dict[str, list[str]]:
+        """The contacts of a job, in order, by the audience that they were sent for."""
         found = self._connection.execute(
-            "select contact_id, audience from sync_rows where destination = ? and job_id = ?",
+            "select audience, contact_id from sync_rows where destination = ? and job_id = ? "
+            "order by audience, contact_id",
             (destination, job_id),
         )
-        return dict(found.fetchall())
+        rows: dict[str, list[str]] = {}
+        for audience, contact_id in found:
+            rows.setdefault(audience, []).append(contact_id)
+        return rows
 
     def reopen(self, destination: str, audience: str) -> None:
         """Note that a list is gone at the platform: nobody is known to stand on it any more."""
@@ -653,9 +646,10 @@ class Ledger:
     def note_sure(self, destination: str, contact_ids: Iterable[str]) -> None:
         """Note that a platform has said of these since that they may be texted."""
         with self._connection:
-            self._connection.executemany(
-                "delete from unsure_contacts where destination = ? and contact_id = ?",
-                ((destination, contact_id) for contact_id in contact_ids),
+            self._connection.execute(
+                "delete from unsure_contacts where destination = ? "
+                "and contact_id in (select value from json_each(?))",
+                (destination, _json(contact_ids)),
             )
 
     def searched(self, list_hash: str) -> dict[str, str]:
@@ -1080,6 +1074,11 @@ def _in_utc(table: pa.Table, *names: str) -> pa.Table:
         column = pa.array(moments, pa.timestamp("us"))
         table = table.set_column(table.column_names.index(name), name, column)
     return table
+
+
+def _json(values: Iterable[object]) -> str:
+    """Values for `json_each`: sets of rows go into SQLite faster so than one by one."""
+    return orjson.dumps(list(values)).decode()
 
 
 def _now() -> str:

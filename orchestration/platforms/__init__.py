@@ -7,11 +7,14 @@ row by row; what to ask, and in which order, is decided in `sync`. No adapter ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+import orjson
+import pyarrow as pa
 
 from orchestration.errors import UserError
 from orchestration.ledger import StopSaid
@@ -29,6 +32,7 @@ __all__ = [
     "SmsPlatform",
     "StopSaid",
     "Stops",
+    "each_profile",
     "may_push",
     "open_platform",
 ]
@@ -58,9 +62,17 @@ class Profile:
     vendor_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Member:
-    """A contact to put on a list or take off it, and the vendor's own id where it is known."""
+def each_profile(profiles: pa.Table) -> Iterator[Profile]:
+    """One profile after another of a table, for who speaks of them singly."""
+    names = ("contact_id", "customer_id", "phone", "email", "properties", "vendor_id")
+    for *who, properties, vendor_id in zip(
+        *(profiles[name].to_pylist() for name in names), strict=True
+    ):
+        yield Profile(*who, orjson.loads(properties), vendor_id)
+
+
+class Member(NamedTuple):
+    """A contact to take off a list, and the vendor's own id where it is known."""
 
     contact_id: str
     vendor_id: str | None = None
@@ -68,16 +80,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Ack:
-    """What the platform said of one row.
+    """What the platform said of rows, the same of each.
 
     accepted: it holds now. pending: a job took it, ask again by `job_id`. rejected: this row is
     wrong and will not pass unchanged. retry: not this time (busy, not reachable).
-    `error`: what is wrong with more than this row, in one line; it carries no personal data.
+    `vendor_ids`: what it calls them, where it said so. `error`: what is wrong with more than these
+    rows, in one line; it carries no personal data.
     """
 
-    contact_id: str
+    contact_ids: Collection[str]
     state: Literal["accepted", "pending", "rejected", "retry"]
-    vendor_id: str | None = None
+    vendor_ids: Mapping[str, str] = field(default_factory=dict)
     job_id: str | None = None
     code: str | None = None
     error: str | None = None
@@ -107,9 +120,9 @@ class Finding:
 class SmsPlatform(Protocol):
     """One destination. Lists have our names (`vip`, `holdout-global`); an adapter makes them.
 
-    Each writing call yields answers in batches, as they come: a batch is in the ledger before the
-    next is asked for. Each row is answered once, or first as pending and then for good. Nothing but
-    the writing calls and `begin` changes anything at the platform.
+    Each writing call yields answers as they come: one is in the ledger before the next is asked
+    for. Each row is answered once, or first as pending and then for good. Nothing but the writing
+    calls and `begin` changes anything at the platform.
     """
 
     name: str
@@ -126,19 +139,19 @@ class SmsPlatform(Protocol):
     def opted_out(self, contact_ids: Sequence[str]) -> list[StopSaid]:
         """Those of `contact_ids` who may not be added: their stop is final, `UNSURE` is none."""
 
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """Answers of a job left open by an earlier push, for all of its contacts."""
 
     def begin(self, as_of_date: date, sync_run_id: int) -> None:
         """A push begins: its night and its number in the ledger."""
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
-        """Make the platform know these contacts so."""
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
+        """Make the platform know these contacts so: columns of `Profile`, properties as JSON."""
 
-    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """Put contacts on a list. Leaves their consent as it is."""
 
-    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[Ack]:
         """Take contacts off a list. Leaves their consent as it is."""
 
     def standing(self, list_name: str, at_most: int) -> set[str] | None:

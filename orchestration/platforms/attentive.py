@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import pyarrow as pa
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -35,6 +36,7 @@ from orchestration.platforms import (
     Profile,
     Stops,
     StopSaid,
+    each_profile,
 )
 from orchestration.platforms.halving import Halving
 from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected, require_key
@@ -214,7 +216,7 @@ class Attentive:
             for hashed, said in _said(note).items() if marks else ():
                 self._at_work[hashed, request.place].append((replace(request, marks=marks), said))
 
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """What became of a request of an earlier push; nothing while it is at work.
 
         That is noted, because the ledger forgets a request when the next one is on its way.
@@ -227,48 +229,49 @@ class Attentive:
             self._notes.put(job_id, {"request": job_id, "contacts": told})
         else:
             self._notes.drop(job_id)
-            yield acks
+            yield from acks
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
         """Attributes by 256: all handed over, each job noted, then asked for until it ends."""
         good: defaultdict[str, list[_Row]] = defaultdict(list)
-        bad = []
-        for profile in sorted(profiles, key=lambda profile: profile.contact_id):
+        bad: defaultdict[str, list[str]] = defaultdict(list)
+        for profile in sorted(each_profile(profiles), key=lambda profile: profile.contact_id):
             user = _user(profile)
             if isinstance(user, str):
-                bad.append(Ack(profile.contact_id, "rejected", code=user))
+                bad[user].append(profile.contact_id)
             else:
                 good[_know(profile)].append((profile.contact_id, user))
-        if bad:
-            yield bad
+        for code, contact_ids in bad.items():
+            yield Ack(contact_ids, "rejected", code=code)
         jobs: list[tuple[_Request, list[str]]] = []
         for what, rows in sorted(good.items()):
             yield from self._ask_for(what, _PROFILE, rows, jobs)
         yield from self._wait_for(jobs)
 
-    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """Put people on a segment, making it where it is missing.
 
         Who may still stand on another one, because a removal is not confirmed, has to wait.
         """
-        leaving = [one.contact_id for one in members if self._leaving.get(one.contact_id)]
+        leaving = [one for one in contact_ids if self._leaving.get(one)]
         if leaving:
-            yield [Ack(one, "retry", code="still_leaving") for one in leaving]
+            yield Ack(leaving, "retry", code="still_leaving")
         self._make(list_name)
         jobs: list[tuple[_Request, list[str]]] = []
-        rows = _rows(one for one in members if not self._leaving.get(one.contact_id))
+        rows = _rows(one for one in contact_ids if not self._leaving.get(one))
         yield from self._ask_for("add", list_name, rows, jobs)
         yield from self._wait_for(jobs)
 
-    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[Ack]:
         """Take people off a segment; where there is none, all of them are off it."""
         if not self._is_there(list_name):
-            yield [Ack(one.contact_id, "accepted") for one in members]
+            yield Ack([one.contact_id for one in members], "accepted")
             return
         for one in members:
             self._leaving[one.contact_id].add(list_name)
         jobs: list[tuple[_Request, list[str]]] = []
-        yield from self._ask_for("remove", list_name, _rows(members), jobs)
+        rows = _rows(one.contact_id for one in members)
+        yield from self._ask_for("remove", list_name, rows, jobs)
         yield from self._wait_for(jobs)
 
     def standing(self, list_name: str, at_most: int) -> None:
@@ -344,14 +347,14 @@ class Attentive:
 
     def _ask_for(
         self, what: str, place: str, rows: list[_Row], jobs: list[tuple[_Request, list[str]]]
-    ) -> Iterator[list[Ack]]:
+    ) -> Iterator[Ack]:
         """Hand rows over in batches; what is at work for good is added to `jobs`.
 
         A row that was asked for before in the same words is not sent again; one against which an
         opposite request may be at work is sent, and is to be sent again after it.
         """
         asked: defaultdict[tuple[str, ...], list[_Row]] = defaultdict(list)
-        waiting = []
+        waiting: defaultdict[str, list[str]] = defaultdict(list)
         for row in rows:
             known = self._at_work.get((self._notes.hash(row[0]), place), [])
             others = {
@@ -362,24 +365,24 @@ class Attentive:
             }
             same = [one for one, _ in known if one.what == what and not one.is_unheard]
             if same and others <= set(same[-1].marks) and what != "know":
-                waiting.append(Ack(row[0], "pending", job_id=str(same[-1])))
+                waiting[str(same[-1])].append(row[0])
             elif others:
                 marks = dict.fromkeys(mark for one, _ in known for mark in one.marks)
                 asked[tuple(marks)].append(row)
             else:
                 asked[()].append(row)
-        if waiting:
-            yield waiting
+        for job_id, contact_ids in waiting.items():
+            yield Ack(contact_ids, "pending", job_id=job_id)
         for marks, some in asked.items():
             for batch in batches(some, _USERS if place == _PROFILE else _MEMBERS):
                 for contact_ids, told in self._hand_over(what, place, batch):
                     if isinstance(told, Ack):
-                        yield [replace(told, contact_id=one) for one in contact_ids]
+                        yield replace(told, contact_ids=contact_ids)
                         continue
                     request = _Request(what, place, (*marks, told), after=bool(marks))
                     if not marks:
                         jobs.append((request, contact_ids))
-                    yield [Ack(one, "pending", job_id=str(request)) for one in contact_ids]
+                    yield Ack(contact_ids, "pending", job_id=str(request))
 
     def _hand_over(
         self, what: str, place: str, rows: list[_Row]
@@ -416,7 +419,7 @@ class Attentive:
             try:
                 answer = self._api.call(kind, method, path, body=body, lost=fate.lose)
             except Busy as error:
-                yield contact_ids, Ack("", "retry", code=str(error))
+                yield contact_ids, Ack([], "retry", code=str(error))
                 fate.is_known = True
                 return
             job_id = answer.body.get("batchJobId") if isinstance(answer.body, dict) else None
@@ -424,7 +427,7 @@ class Attentive:
                 yield contact_ids, str(job_id)
                 fate.is_known = True
             else:
-                yield contact_ids, Ack("", "retry", code="no_job")
+                yield contact_ids, Ack([], "retry", code="no_job")
 
     def _hash_of(self, row: _Row) -> str:
         """What is said of a contact; twice the same does no harm, whichever comes last."""
@@ -446,7 +449,7 @@ class Attentive:
         job = self._api.call("job", "GET", f"/v2/bulk/job/{quote(job_id, safe='')}").body
         return str(job.get("status") or "").upper(), str(job.get("url") or "")
 
-    def _wait_for(self, jobs: list[tuple[_Request, list[str]]]) -> Iterator[list[Ack]]:
+    def _wait_for(self, jobs: list[tuple[_Request, list[str]]]) -> Iterator[Ack]:
         """Ask for each job until all have ended or patience has: the next push asks again.
 
         The patience is that of the whole push: there may be many lists.
@@ -459,11 +462,10 @@ class Attentive:
                 if acks is None:
                     waiting.append((request, contact_ids))
                     continue
-                if request.what == "remove":
-                    for ack in acks:
-                        if ack.state == "accepted":
-                            self._leaving[ack.contact_id].discard(request.place)
-                yield acks
+                for ack in acks if request.what == "remove" else ():
+                    for one in ack.contact_ids if ack.state == "accepted" else ():
+                        self._leaving[one].discard(request.place)
+                yield from acks
             if waiting and self._api.clock() >= self._until:
                 return
             if waiting:
@@ -474,25 +476,25 @@ class Attentive:
     def _outcome(
         self, request: _Request, contact_ids: list[str], *, is_new: bool = False
     ) -> list[Ack] | None:
-        """The answers to a request that is over, one for each contact; None while it is at work.
+        """The answers to a request that is over, for all contacts; None while it is at work.
 
         Accepted is who stands in the results with a good word; who does not stand in them is sent
         again. A job that is new may not be known yet to whoever answers.
         """
         if request.after:
             is_over = all(map(self._is_over, request.marks))
-            return [Ack(one, "retry", code="overtaken") for one in contact_ids] if is_over else None
+            return [Ack(contact_ids, "retry", code="overtaken")] if is_over else None
         try:
             status, url = self._status(request.marks[0])
             if status in _ENDED_BADLY:
-                return [Ack(one, "retry", code=status.lower()) for one in contact_ids]
+                return [Ack(contact_ids, "retry", code=status.lower())]
             lines = self._result(url) if status == "COMPLETED" else None
         except Busy:
             return None
         except Missing:
-            return None if is_new else [Ack(one, "retry", code="job_gone") for one in contact_ids]
+            return None if is_new else [Ack(contact_ids, "retry", code="job_gone")]
         except Rejected as error:
-            return [Ack(one, "retry", code=error.code) for one in contact_ids]
+            return [Ack(contact_ids, "retry", code=error.code)]
         if lines is None:
             return None
         told: dict[str, Ack] = {}
@@ -503,11 +505,12 @@ class Attentive:
                 # One bad word about somebody outweighs the good ones.
                 if contact_id not in told or ack.state != "accepted":
                     told[contact_id] = ack
-        unknown = Ack("", "retry", code="no_result")
-        return [
-            Ack(one, told.get(one, unknown).state, code=told.get(one, unknown).code)
-            for one in contact_ids
-        ]
+        unknown = Ack([], "retry", code="no_result")
+        alike: defaultdict[Any, list[str]] = defaultdict(list)
+        for one in contact_ids:
+            ack = told.get(one, unknown)
+            alike[ack.state, ack.code].append(one)
+        return [Ack(some, state, code=code) for (state, code), some in alike.items()]
 
     def _result(self, url: str) -> list[Any] | None:
         """The lines of a result; None where its link has run out: the next look gets another."""
@@ -544,8 +547,8 @@ def _call(what: str, place: str, items: list[dict[str, Any]]) -> tuple[str, str,
     return "members", "DELETE" if what == "remove" else "POST", "/v2/bulk/segments/members", body
 
 
-def _rows(members: Iterable[Member]) -> list[_Row]:
-    return [(one.contact_id, {"clientUserId": one.contact_id}) for one in members]
+def _rows(contact_ids: Iterable[str]) -> list[_Row]:
+    return [(one, {"clientUserId": one}) for one in contact_ids]
 
 
 def _know(profile: Profile) -> str:
@@ -603,13 +606,13 @@ def _verdict(line: Any, what: str) -> Ack:
     names = ("status", "statusCode", "httpStatus", "success")
     told = [answer[name] for name in names if answer.get(name) is not None]
     if told and all(map(_is_good, told)) and not answer.get("error") and not answer.get("errors"):
-        return Ack("", "accepted")
+        return Ack([], "accepted")
     numbers = [int(each) for each in told if str(each).isdigit()]
     if 404 in numbers:
-        return Ack("", "accepted" if what == "remove" else "retry", code="not_found")
+        return Ack([], "accepted" if what == "remove" else "retry", code="not_found")
     if not told or any(number == 429 or number >= 500 for number in numbers):
-        return Ack("", "retry", code=_code(answer, told))
-    return Ack("", "rejected", code=_code(answer, told))
+        return Ack([], "retry", code=_code(answer, told))
+    return Ack([], "rejected", code=_code(answer, told))
 
 
 def _is_good(told: Any) -> bool:

@@ -31,7 +31,7 @@ from orchestration.codes import attach_codes
 from orchestration.files import private_folder, write_private
 from orchestration.keys import code_key
 from orchestration.ledger import open_ledger
-from orchestration.platforms import Ack, Finding, Member, PlatformError, Profile
+from orchestration.platforms import Ack, Finding, Member, PlatformError, each_profile
 from orchestration.platforms.folder import Silent, find_writable
 from orchestration.platforms.names import PHONE, property_name, title
 from orchestration.platforms.phones import phones_of
@@ -39,6 +39,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import connect
 
 MANIFEST = "manifest.json"
+_NO_PHONE = "no_phone"
 
 # What has to be installed for an address that begins so.
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
@@ -129,26 +130,27 @@ class FileDrop(Silent):
         told = "is there" if there else "nothing there yet: the first push makes it"
         yield Finding("address", True, f"{self._scheme}: {told}")
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
         """One row per profile: ids and merge fields.
 
         Where people are known by their phone alone, who left is named by it too, and the lists that
         any of these stands on are written anew: the phone may be what changed. Who left and has no
         phone any more is named by no file; the whole lists do without them.
         """
-        phones = {one.contact_id: one.phone for one in profiles if one.phone}
+        everyone = list(each_profile(profiles))
+        phones = {one.contact_id: one.phone for one in everyone if one.phone}
         if not self._preset.contact:
-            leavers = [one.contact_id for one in profiles if not one.phone]
+            leavers = [one.contact_id for one in everyone if not one.phone]
             phones |= phones_of(self._settings, leavers) if leavers else {}
-        good, bad = self._split([one.contact_id for one in profiles], phones)
-        left = {one.contact_id for one in profiles if not one.phone and not one.email}
-        if bad:
-            yield [ack if ack.contact_id not in left else _done(ack.contact_id) for ack in bad]
+        good, bad = self._split([one.contact_id for one in everyone], phones)
+        left = {one.contact_id for one in everyone if not one.phone and not one.email}
+        yield Ack([one for one in bad if one in left], "accepted")
+        yield Ack([one for one in bad if one not in left], "rejected", code=_NO_PHONE)
         if good:
             told = set(good)
             rows = [
                 (one.contact_id, phones.get(one.contact_id), one.email, one.properties)
-                for one in sorted(profiles, key=lambda one: one.contact_id)
+                for one in sorted(everyone, key=lambda one: one.contact_id)
                 if one.contact_id in told
             ]
             header, table = self._table(rows, has_email=True)
@@ -159,35 +161,33 @@ class FileDrop(Silent):
                     if not standing.isdisjoint(told):
                         self._put_list("full", list_name, standing)
             self._publish()
-        yield [Ack(one, "accepted") for one in good]
+        yield Ack(good, "accepted")
 
-    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """Who joins a list, and the whole list with them."""
-        yield from self._change("add", list_name, [one.contact_id for one in members])
+        yield from self._change("add", list_name, contact_ids)
 
-    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[Ack]:
         """Who leaves a list, and the whole list without them."""
         yield from self._change("remove", list_name, [one.contact_id for one in members])
 
-    def _change(self, action: str, list_name: str, contact_ids: list[str]) -> Iterator[list[Ack]]:
+    def _change(self, action: str, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         good, bad = self._split(contact_ids, phones_of(self._settings, contact_ids))
-        if bad:
-            yield bad if action == "add" else [_done(ack.contact_id) for ack in bad]
+        yield Ack(bad, "rejected", code=_NO_PHONE) if action == "add" else Ack(bad, "accepted")
         if good or action == "remove":
             standing = self._standing()[list_name]
             self._step += 1
             self._put_list(action, list_name, set(good))
             self._put_list("full", list_name, standing | set(good if action == "add" else ()))
             self._publish()
-        yield [Ack(one, "accepted") for one in good]
+        yield Ack(good, "accepted")
 
     def _split(
         self, contact_ids: Sequence[str], phones: dict[str, str | None]
-    ) -> tuple[list[str], list[Ack]]:
-        """Who can be named in a file, and the answers of those who cannot."""
-        bad = {one for one in contact_ids if not self._can_be_named(phones.get(one))}
-        good = [one for one in contact_ids if one not in bad]
-        return good, [Ack(one, "rejected", code="no_phone") for one in sorted(bad)]
+    ) -> tuple[list[str], list[str]]:
+        """Who can be named in a file, and who cannot."""
+        good = [one for one in contact_ids if self._can_be_named(phones.get(one))]
+        return good, sorted(set(contact_ids).difference(good))
 
     def _can_be_named(self, phone: str | None) -> bool:
         return bool(PHONE.fullmatch(phone)) if phone else self._preset.contact is not None
@@ -300,10 +300,6 @@ class FileDrop(Silent):
                 f"the file drop at {self._scheme} cannot be {what} ({type(error).__name__}): "
                 "`vip doctor` looks at its address; push again when it can"
             ) from None
-
-
-def _done(contact_id: str) -> Ack:
-    return Ack(contact_id, "accepted")
 
 
 def _cell(value: Any) -> Any:

@@ -25,7 +25,7 @@ class Silent:
         """A folder does not answer."""
         return []
 
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """There are no jobs."""
         yield from ()
 

@@ -46,14 +46,14 @@ class Halving:
         except (Rejected, Missing) as error:
             code = getattr(error, "code", "not_found")
         if len(rows) == 1:
-            ack = alone(rows[0]) or Ack("", "rejected", code=code)
+            ack = alone(rows[0]) or Ack([], "rejected", code=code)
             if ack.state == "accepted":
                 self._alone.clear()
             elif ack.state == "rejected":
                 self._alone.append(str(ack.code))
             yield [rows[0][0]], ack
         elif len(self._alone) >= ALIKE and len(set(self._alone)) == 1:
-            yield [row[0] for row in rows], Ack("", "retry", code=code, error=self._why(code))
+            yield [row[0] for row in rows], Ack([], "retry", code=code, error=self._why(code))
         else:
             # By turns, because rows that stand together may be bad for one reason.
             for part in (rows[::2], rows[1::2]):

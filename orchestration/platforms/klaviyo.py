@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
+import pyarrow as pa
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,6 +28,7 @@ from orchestration.platforms import (
     Profile,
     Stops,
     StopSaid,
+    each_profile,
 )
 from orchestration.platforms.halving import Halving
 from orchestration.platforms.http import Api, Busy, Limit, Missing, Rejected, require_key
@@ -235,7 +237,7 @@ class Klaviyo:
             for hashed, content in note["contacts"].items() if not is_over else ():
                 self._doubt[hashed].add(content)
 
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """What became of an import job of an earlier push; nothing while it is at work.
 
         That is noted, because the ledger forgets a job when the next one is on its way.
@@ -247,20 +249,20 @@ class Klaviyo:
             self._notes.put(job_id, {"job": job_id.removeprefix(_AFTER), "contacts": told})
         else:
             self._notes.drop(job_id)
-            yield acks
+            yield from acks
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
         """Bulk imports: all handed over first, each job noted, then asked for until it ends."""
         jobs: list[tuple[str, list[str]]] = []
-        good, bad = [], []
-        for profile in sorted(profiles, key=lambda profile: profile.contact_id):
+        good, bad = [], defaultdict(list)
+        for profile in sorted(each_profile(profiles), key=lambda profile: profile.contact_id):
             content = _profile(profile)
             if isinstance(content, str):
-                bad.append(Ack(profile.contact_id, "rejected", code=content))
+                bad[content].append(profile.contact_id)
             else:
                 good.append((profile.contact_id, content))
-        if bad:
-            yield bad
+        for code, contact_ids in bad.items():
+            yield Ack(contact_ids, "rejected", code=code)
         doubtful = self._in_doubt(good)
         for mark, rows in (
             (_AFTER, [row for row in good if row[0] in doubtful]),
@@ -269,33 +271,29 @@ class Klaviyo:
             for chunk in _chunks(rows):
                 for contact_ids, told in self._imports.send(chunk, self._import):
                     if isinstance(told, Ack):
-                        yield [replace(told, contact_id=one) for one in contact_ids]
+                        yield replace(told, contact_ids=contact_ids)
                     else:
                         jobs.append((mark + told, contact_ids))
-                        yield [Ack(one, "pending", job_id=mark + told) for one in contact_ids]
+                        yield Ack(contact_ids, "pending", job_id=mark + told)
         yield from self._wait_for(jobs)
 
-    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """Put profiles on a list, making it where it is missing."""
         list_id = self._list(list_name)
-        self._look_up([one.contact_id for one in members if one.contact_id not in self._known])
-        for batch in batches(members, _MEMBERS):
-            ids = {
-                one.contact_id: self._known[one.contact_id].profile_id
-                for one in batch
-                if one.contact_id in self._known
-            }
-            unknown = [one.contact_id for one in batch if one.contact_id not in ids]
+        self._look_up([one for one in contact_ids if one not in self._known])
+        for batch in batches(contact_ids, _MEMBERS):
+            ids = {one: self._known[one].profile_id for one in batch if one in self._known}
+            unknown = [one for one in batch if one not in ids]
             if unknown:
-                yield [Ack(one, "retry", code="not_found") for one in unknown]
+                yield Ack(unknown, "retry", code="not_found")
             if ids:
-                yield list(self._change("POST", list_name, list_id, list(ids.items())))
+                yield from self._change("POST", list_name, list_id, list(ids.items()))
 
-    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[Ack]:
         """Take profiles off a list; who is not on it, or not there at all, is off it."""
         list_id = self._memory.get(f"list {list_name}") or self._find(list_name)
         if list_id is None:
-            yield [Ack(one.contact_id, "accepted") for one in members]
+            yield Ack([one.contact_id for one in members], "accepted")
             return
         self._look_up([one.contact_id for one in members if not one.vendor_id])
         for batch in batches(members, _MEMBERS):
@@ -309,9 +307,9 @@ class Klaviyo:
                 else:
                     nobody.append(one.contact_id)
             if nobody:
-                yield [Ack(one, "accepted") for one in nobody]
+                yield Ack(nobody, "accepted")
             if pairs:
-                yield list(self._change("DELETE", list_name, list_id, pairs))
+                yield from self._change("DELETE", list_name, list_id, pairs)
 
     def standing(self, list_name: str, at_most: int) -> set[str] | None:
         """Profile ids of the list's members."""
@@ -386,12 +384,12 @@ class Klaviyo:
             try:
                 answer = self._api.call("import", "POST", path, body=body, lost=fate.lose)
             except Busy as error:
-                yield contact_ids, Ack("", "retry", code=str(error))
+                yield contact_ids, Ack([], "retry", code=str(error))
             else:
                 yield contact_ids, str(answer.body["data"]["id"])
             fate.is_known = True
 
-    def _wait_for(self, jobs: list[tuple[str, list[str]]]) -> Iterator[list[Ack]]:
+    def _wait_for(self, jobs: list[tuple[str, list[str]]]) -> Iterator[Ack]:
         """Ask for each job until all have ended or patience has: the next push asks again."""
         until = self._api.clock() + _JOB_PATIENCE
         pause = _JOB_PAUSE[0]
@@ -402,14 +400,14 @@ class Klaviyo:
                 if acks is None:
                     waiting.append((job_id, contact_ids))
                 else:
-                    yield acks
+                    yield from acks
             if waiting:
                 self._api.sleep(pause)
                 pause = min(2 * pause, _JOB_PAUSE[1])
             jobs = waiting
 
     def _outcome(self, job_id: str, contact_ids: list[str]) -> list[Ack] | None:
-        """The answers of a job that has ended, one for each contact; None while it is at work.
+        """The answers of a job that has ended, for all contacts; None while it is at work.
 
         A row is accepted only when every failure that the platform counts has been read and joined
         to its contact: else nobody knows whose it was, and all but the known ones are tried again.
@@ -421,7 +419,7 @@ class Klaviyo:
             if job["status"] in ("queued", "processing"):
                 return None
             if job["status"] != "complete":
-                return [Ack(one, "retry", code=str(job["status"])) for one in contact_ids]
+                return [Ack(contact_ids, "retry", code=str(job["status"]))]
             params = {"page[size]": str(_PAGE)}
             errors = [
                 each["attributes"]
@@ -431,9 +429,9 @@ class Klaviyo:
         except Busy:
             return None
         except Missing:
-            return [Ack(one, "retry", code="job_gone") for one in contact_ids]
+            return [Ack(contact_ids, "retry", code="job_gone")]
         except Rejected as error:
-            return [Ack(one, "retry", code=error.code) for one in contact_ids]
+            return [Ack(contact_ids, "retry", code=error.code)]
         failed: dict[str, str] = {}
         ours, strangers = frozenset(contact_ids), 0
         for error in errors:
@@ -449,12 +447,10 @@ class Klaviyo:
         rest = ("accepted", None) if is_sure else ("retry", "unknown_failure")
         if job_id.startswith(_AFTER):
             rest = ("retry", "overtaken")
-        return [
-            Ack(one, "rejected", code=failed[one])
-            if one in failed
-            else Ack(one, rest[0], code=rest[1])
-            for one in contact_ids
-        ]
+        alike: defaultdict[Any, list[str]] = defaultdict(list)
+        for one in contact_ids:
+            alike[("rejected", failed[one]) if one in failed else rest].append(one)
+        return [Ack(some, state, code=code) for (state, code), some in alike.items()]
 
     def _unfinished_jobs(self) -> Iterator[dict[str, Any]]:
         """The imports of the account that are at work, whoever asked for them."""
@@ -514,9 +510,9 @@ class Klaviyo:
             contact_ids = [contact_id for contact_id, _ in some]
             try:
                 self._api.call("members", method, path, body=orjson.dumps({"data": data}))
-                yield contact_ids, Ack("", "accepted")
+                yield contact_ids, Ack([], "accepted")
             except Busy as error:
-                yield contact_ids, Ack("", "retry", code=str(error))
+                yield contact_ids, Ack([], "retry", code=str(error))
             except Missing:
                 if self._is_gone(list_id):
                     raise PlatformError(
@@ -532,7 +528,7 @@ class Klaviyo:
                 self._look_up([contact_id])
             known = self._known.get(contact_id)
             if known is None and method == "DELETE":
-                return Ack("", "accepted")
+                return Ack([], "accepted")
             if known is None or known.profile_id == profile_id:
                 return None
             ids[contact_id] = known.profile_id
@@ -543,9 +539,8 @@ class Klaviyo:
             return ack
 
         for contact_ids, told in self._members[f"{method} {list_name}"].send(pairs, call, alone):
-            for one in contact_ids:
-                known_as = ids[one] if told.state == "accepted" else None
-                yield replace(told, contact_id=one, vendor_id=known_as)
+            known_as = {one: ids[one] for one in contact_ids} if told.state == "accepted" else {}
+            yield replace(told, contact_ids=contact_ids, vendor_ids=known_as)
 
     def _is_gone(self, list_id: str) -> bool:
         try:

@@ -6,17 +6,17 @@ push keeps the files of two pushes of one night apart.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from datetime import date
 
-import orjson
+import duckdb
+import pyarrow as pa
 
-from orchestration.files import private_folder, remove, write_private
-from orchestration.platforms import Ack, Finding, Member, Profile
+from orchestration.files import private_folder, remove, writing_private
+from orchestration.platforms import Ack, Finding, Member
 from orchestration.platforms.folder import Silent, find_writable
 from orchestration.settings import Settings
+from orchestration.warehouse import quiet, sql_path
 
 
 class Outbox(Silent):
@@ -35,45 +35,32 @@ class Outbox(Silent):
             remove(leftover)
         self._folder = private_folder(private_folder(self._root) / as_of_date.isoformat())
         self._push = sync_run_id
+        self._writer = quiet(duckdb.connect(config={"threads": 1}))
         self._step = 0
 
     def check(self) -> Iterator[Finding]:
         """Whether the folder can be written to."""
         yield find_writable(self._root)
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
         """One row per profile: ids, phone, email and the properties as JSON."""
-        rows = (
-            (
-                profile.contact_id,
-                profile.customer_id,
-                profile.phone,
-                profile.email,
-                orjson.dumps(profile.properties, option=orjson.OPT_SORT_KEYS).decode(),
-            )
-            for profile in profiles
-        )
-        names = ("contact_id", "customer_id", "phone", "email", "properties")
-        self._write("profiles", names, rows)
-        yield [Ack(profile.contact_id, "accepted") for profile in profiles]
+        names = ["contact_id", "customer_id", "phone", "email", "properties"]
+        yield self._write("profiles", profiles.select(names))
 
-    def add_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         """One row per contact to put on the list."""
-        yield self._members(f"add-{list_name}", members)
+        yield self._write(f"add-{list_name}", pa.table({"contact_id": contact_ids}))
 
-    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, members: Sequence[Member]) -> Iterator[Ack]:
         """One row per contact to take off the list."""
-        yield self._members(f"remove-{list_name}", members)
+        contact_ids = [member.contact_id for member in members]
+        yield self._write(f"remove-{list_name}", pa.table({"contact_id": contact_ids}))
 
-    def _members(self, what: str, members: Sequence[Member]) -> list[Ack]:
-        self._write(what, ("contact_id",), ((member.contact_id,) for member in members))
-        return [Ack(member.contact_id, "accepted") for member in members]
-
-    def _write(self, what: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+    def _write(self, what: str, rows: pa.Table) -> Ack:
         self._step += 1
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        name = f"{self._push:04d}-{self._step}-{what}.csv"
-        write_private(self._folder / name, text.getvalue().encode())
+        with writing_private(self._folder / f"{self._push:04d}-{self._step}-{what}.csv") as path:
+            self._writer.register("rows", rows)
+            # Not by way of a file of its own, which others might read.
+            options = "format csv, header, use_tmp_file false"
+            self._writer.execute(f"copy rows to {sql_path(path)} ({options})")
+        return Ack(rows["contact_id"].to_pylist(), "accepted")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.ledger import Entry, Ledger
-from orchestration.platforms import UNSURE, Ack, Member, Profile, SmsPlatform
+from orchestration.ledger import Ledger
+from orchestration.platforms import UNSURE, Ack, Member, SmsPlatform
 from orchestration.sync.planning import HOLDOUT, PROFILE, Plan, one_of
 
 # So many rows are written to the ledger and handed to an adapter at a time.
@@ -77,14 +77,15 @@ class Applying:
         may change unapproved. `left`: decided but no longer there; they are not put back, because
         it may have been their own wish.
         """
-        drift = {}
-        rows = self._ledger.rows(self._plan.destination)
+        drift, rows = {}, None
         for name in sorted(set(self._plan.wanted) | set(self._plan.held)):
             if name.startswith(HOLDOUT):
                 continue
             standing = self._platform.standing(name, _LONGEST_LOOK)
             if standing is None:
                 continue
+            if rows is None:
+                rows = self._ledger.rows(self._plan.destination)
             known, may_stand, must_stand = _expected(rows, name)
             beyond = sorted(standing - may_stand)
             drift[name] = {"beyond": len(beyond), "left": len(must_stand - standing)}
@@ -114,7 +115,7 @@ class Applying:
             name,
             "added",
             self._sure(rows),
-            lambda part: self._platform.add_members(name, _members(part)),
+            lambda part: self._platform.add_members(name, part["contact_id"].to_pylist()),
         )
 
     def _remove(self, name: str, rows: pa.Table) -> None:
@@ -128,9 +129,7 @@ class Applying:
     def _tell(self, profiles: pa.Table) -> None:
         for action, what in (("change", "changed"), ("add", "added")):
             rows = profiles.filter(pc.equal(profiles["action"], action))
-            self._send(
-                PROFILE, what, rows, lambda part: self._platform.upsert_profiles(_profiles(part))
-            )
+            self._send(PROFILE, what, rows, self._platform.upsert_profiles)
 
     def _sure(self, rows: pa.Table) -> pa.Table:
         """Leave out those whose profile the platform has not taken."""
@@ -141,7 +140,7 @@ class Applying:
         name: str,
         what: str,
         rows: pa.Table,
-        call: Callable[[pa.Table], Iterator[list[Ack]]],
+        call: Callable[[pa.Table], Iterator[Ack]],
     ) -> None:
         columns = ("contact_id", "customer_id", "tier", "desired_hash")
         for start in range(0, rows.num_rows, _SLICE):
@@ -150,36 +149,37 @@ class Applying:
             self._ledger.intend(
                 self._run,
                 self._plan.destination,
-                ((name, *row) for row in zip(*sent, strict=True)),
+                zip(repeat(name), *sent),
                 _for_want_of_consent(part),
             )
             self.done[what] += part.num_rows
             pending: set[str] = set()
-            for acks in call(part):
-                self._ledger.record(self._plan.destination, [entry(name, ack) for ack in acks])
-                self.outcome.update(ack.state for ack in acks)
-                self.troubles.update(ack.error for ack in acks if ack.error)
-                for ack in acks:
-                    if ack.state == "pending":
-                        pending.add(ack.contact_id)
-                    elif ack.contact_id in pending:
-                        self.outcome["pending"] -= 1
-                    if name == PROFILE and ack.state == "accepted":
-                        self._unsure.discard(ack.contact_id)
-                    elif name == PROFILE:
-                        self._unsure.add(ack.contact_id)
+            for ack in call(part):
+                note(self._ledger, self._plan.destination, name, ack)
+                self.outcome[ack.state] += len(ack.contact_ids)
+                if ack.error:
+                    self.troubles.add(ack.error)
+                if ack.state == "pending":
+                    pending.update(ack.contact_ids)
+                else:
+                    self.outcome["pending"] -= len(pending.intersection(ack.contact_ids))
+                if name == PROFILE and ack.state == "accepted":
+                    self._unsure.difference_update(ack.contact_ids)
+                elif name == PROFILE:
+                    self._unsure.update(ack.contact_ids)
 
 
-def entry(name: str, ack: Ack) -> Entry:
-    """An answer about a row of an audience as the ledger keeps it."""
-    return Entry(
+def note(ledger: Ledger, destination: str, name: str, ack: Ack) -> None:
+    """Put an answer about rows of an audience into the ledger."""
+    ledger.record(
+        destination,
         name,
-        ack.contact_id,
+        ack.contact_ids,
         _STATES[ack.state],
-        ack.vendor_id,
-        ack.job_id if ack.state == "pending" else None,
-        ack.code,
-        ack.error,
+        vendor_ids=ack.vendor_ids,
+        job_id=ack.job_id if ack.state == "pending" else None,
+        code=ack.code,
+        error=ack.error,
     )
 
 
@@ -203,24 +203,12 @@ def _expected(rows: pa.Table, name: str) -> tuple[dict[str, str], set[str], set[
     return {vendor_id: contact_id for contact_id, vendor_id in ids.items()}, may_stand, must_stand
 
 
-def _for_want_of_consent(rows: pa.Table) -> frozenset[str]:
+def _for_want_of_consent(rows: pa.Table) -> list[str]:
     """Who comes off a list for it; of profiles nobody does."""
     if "is_consent" not in rows.column_names:
-        return frozenset()
-    return frozenset(rows.filter(rows["is_consent"])["contact_id"].to_pylist())
+        return []
+    return rows.filter(rows["is_consent"])["contact_id"].to_pylist()
 
 
 def _members(rows: pa.Table) -> list[Member]:
-    columns = (rows["contact_id"].to_pylist(), rows["vendor_id"].to_pylist())
-    return [Member(*row) for row in zip(*columns, strict=True)]
-
-
-def _profiles(rows: pa.Table) -> list[Profile]:
-    names = ("contact_id", "customer_id", "phone", "email", "properties", "vendor_id")
-    columns = (rows[name].to_pylist() for name in names)
-    return [
-        Profile(contact_id, customer_id, phone, email, orjson.loads(properties), vendor_id)
-        for contact_id, customer_id, phone, email, properties, vendor_id in zip(
-            *columns, strict=True
-        )
-    ]
+    return list(map(Member, rows["contact_id"].to_pylist(), rows["vendor_id"].to_pylist()))

@@ -29,7 +29,7 @@ from orchestration.platforms import (
 from orchestration.quality.suites import policy_parameters
 from orchestration.settings import Settings
 from orchestration.sync import brakes
-from orchestration.sync.applying import Applying, entry
+from orchestration.sync.applying import Applying, note
 from orchestration.sync.planning import PROFILE, Plan, compare, one_of
 from orchestration.warehouse import connect
 
@@ -378,9 +378,9 @@ def _night(settings: Settings, as_of_date: date) -> dict[str, object]:
 def _settle(ledger: Ledger, destination: str, platform: SmsPlatform) -> None:
     """Hear what became of everything that an earlier push left open, before anything is planned."""
     for job_id in ledger.open_jobs(destination):
-        audiences = ledger.rows_of_job(destination, job_id)
-        for acks in platform.poll(job_id, sorted(audiences)):
-            ledger.record(destination, [entry(audiences[ack.contact_id], ack) for ack in acks])
+        for audience, contact_ids in ledger.rows_of_job(destination, job_id).items():
+            for ack in platform.poll(job_id, contact_ids):
+                note(ledger, destination, audience, ack)
 
 
 def _read_opt_outs(ledger: Ledger, destination: str, platform: SmsPlatform) -> list[str]:

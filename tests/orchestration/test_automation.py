@@ -14,7 +14,7 @@ from night import AS_OF, build, members
 from orchestration import schedules, sensors
 from orchestration.alerts import alert
 from orchestration.assets import delivery
-from orchestration.ledger import Entry, open_ledger
+from orchestration.ledger import open_ledger
 from orchestration.nightly import _retire_dead_runs
 from orchestration.platforms import DESTINATIONS
 from orchestration.resources import Warehouse
@@ -219,7 +219,7 @@ def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
     with open_ledger(own) as ledger:
         run = ledger.start("outbox", AS_OF, is_sample=True)
         ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "on")])
-        ledger.record("outbox", [Entry("vip", "k", "retry", code="busy")])
+        ledger.record("outbox", "vip", ["k"], "retry", code="busy")
         ledger.finish(run, "done", {})
     assert isinstance(look(), dg.SkipReason), "not yet"
 
@@ -241,7 +241,7 @@ def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
     with open_ledger(own) as ledger:
         run = ledger.start("outbox", AS_OF, is_sample=True)
         ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "off")], {"k"})
-        ledger.record("outbox", [Entry("vip", "k", "retry", code="busy")])
+        ledger.record("outbox", "vip", ["k"], "retry", code="busy")
         ledger.finish(run, "refused", {}, "a brake")
     (request,) = look().run_requests
     assert request.tags[delivery.AGAIN] == "outbox", "who said stop waits for nobody"

@@ -170,17 +170,14 @@ def test_a_refused_removal_is_asked_for_again_though_no_addition_was_confirmed(
     """Somebody who said stop may stand on the list by an addition whose answer was lost."""
     add, remove = vendor.add_members, vendor.remove_members
 
-    def answered(state: str, acks: Iterator[list[Ack]]) -> Iterator[list[Ack]]:
-        for batch in acks:
-            yield [
-                replace(ack, state=state if ack.contact_id == "k-c2" else "accepted")
-                for ack in batch
-            ]
+    def answered(state: str, acks: Iterator[Ack]) -> Iterator[Ack]:
+        for ack in acks:
+            yield replace(ack, state=state if ack.contact_ids == ["k-c2"] else "accepted")
 
     vendor.standing = lambda *_: None
     vendor.add_members = lambda name, rows: answered("retry", add(name, rows))
     start_with(settings, vendor, 2)
-    vendor.remove_members = lambda name, rows: answered("rejected", iter([[Ack("k-c2", "")]]))
+    vendor.remove_members = lambda name, rows: answered("rejected", iter([Ack(["k-c2"], "")]))
     build(settings, members(1), as_of=NIGHT, decisions={"c2": "opted_out"})
     sync.push(settings, "vendor", NIGHT, approve=1000)
     assert "c2" in vendor.lists["vip"]

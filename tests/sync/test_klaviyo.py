@@ -299,8 +299,8 @@ def test_a_job_that_cannot_be_asked_for_ends_no_push(
         return http.Answer({"data": {"attributes": {"status": "complete"}}}, {})
 
     monkeypatch.setattr(platform._api, "call", fail)
-    acks = [ack for some in platform.poll("J1", ["k-c1"]) for ack in some]
-    assert [(ack.contact_id, ack.state, ack.code) for ack in acks] == said
+    acks = platform.poll("J1", ["k-c1"])
+    assert [(one, ack.state, ack.code) for ack in acks for one in ack.contact_ids] == said
 
 
 def test_who_said_stop_there_is_not_added_whoever_they_were_known_as(

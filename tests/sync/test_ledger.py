@@ -19,7 +19,7 @@ from orchestration.errors import UserError
 from orchestration.keys import ledger_key
 from orchestration.landing import LOGS
 from orchestration.landing.loading import create_table
-from orchestration.ledger import Entry, open_ledger
+from orchestration.ledger import open_ledger
 from orchestration.settings import Settings
 from orchestration.sync.planning import _prepare
 from orchestration.warehouse import connect
@@ -157,14 +157,14 @@ def test_what_failed_waits_longer_each_time_and_is_due_then(settings: Settings) 
         waits = []
         for _ in range(3):
             opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "on")])
-            opened.record("vendor", [Entry("vip", "k", "retry", error="busy")])
+            opened.record("vendor", "vip", ["k"], "retry", error="busy")
             with sqlite3.connect(settings.paths.ledger) as connection:
                 (when,) = connection.execute("select next_try from sync_rows").fetchone()
             waits.append(datetime.fromisoformat(when) - datetime.now(UTC))
         assert waits[0] < waits[1] < waits[2] <= timedelta(minutes=20)
         assert opened.due("vendor", datetime.now(UTC)) == 0
         assert opened.due("vendor", datetime.now(UTC) + timedelta(minutes=21)) == 1
-        opened.record("vendor", [Entry("vip", "k", "complete")])
+        opened.record("vendor", "vip", ["k"], "complete")
         assert opened.due("vendor", datetime.now(UTC) + timedelta(days=9)) == 0
 
 
@@ -176,7 +176,7 @@ def test_what_was_refused_outright_is_due_again_only_for_want_of_consent(
         run = opened.start("vendor", AS_OF, is_sample=True)
         who = {"k"} if is_consent else set()
         opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "off")], who)
-        opened.record("vendor", [Entry("vip", "k", "rejected", error="no such list")])
+        opened.record("vendor", "vip", ["k"], "rejected", error="no such list")
         assert opened.due("vendor", datetime.now(UTC)) == 0
         assert opened.due("vendor", datetime.now(UTC) + timedelta(minutes=6)) == is_consent
 
@@ -193,12 +193,12 @@ def test_the_hash_moves_on_acknowledgement_and_at_no_other_moment(settings: Sett
         opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h1")])
         assert accepted() == [None]
         for state in ("processing", "retry", "rejected"):
-            opened.record("vendor", [Entry("profile", "k", state)])
+            opened.record("vendor", "profile", ["k"], state)
             assert accepted() == [None], state
-        opened.record("vendor", [Entry("profile", "k", "complete")])
+        opened.record("vendor", "profile", ["k"], "complete")
         assert accepted() == ["h1"]
         opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h2")])
-        opened.record("vendor", [Entry("profile", "k", "rejected")])
+        opened.record("vendor", "profile", ["k"], "rejected")
         assert accepted() == ["h1"]
 
 

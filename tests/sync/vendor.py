@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from orchestration import quality, sync
 from orchestration.landing.handed import handed_over_at
 from orchestration.ledger import open_ledger
-from orchestration.platforms import Ack, Member, PlatformError, Profile, Stops, StopSaid
+from orchestration.platforms import (
+    Ack,
+    Member,
+    PlatformError,
+    Profile,
+    Stops,
+    StopSaid,
+    each_profile,
+)
 from orchestration.settings import Settings
 from orchestration.sync import pushing
 
@@ -82,42 +91,35 @@ class Vendor:
         known = self.stops | (self.late_stops & set(self.profiles))
         return [stop(one) for one in sorted(known) if f"k-{one}" in contact_ids]
 
-    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[list[Ack]]:
+    def poll(self, job_id: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         if not self.is_slow:
-            yield [Ack(contact, "accepted") for contact in contact_ids]
+            yield Ack(contact_ids, "accepted")
 
     def standing(self, list_name: str, at_most: int) -> set[str] | None:
         return {f"v-{one}" for one in self.lists.get(list_name, set())}
 
-    def _answer(self, call: str, contacts: list[str]) -> Iterator[list[Ack]]:
+    def _answer(self, call: str, contacts: list[str]) -> Iterator[Ack]:
         customers = [contact.removeprefix("k-") for contact in contacts]
         self.calls.append((call, customers))
         if self.breaks_at == len(self.calls):
             raise ConnectionError("the line is dead")
-        for start in range(0, len(customers), 2):
-            some = customers[start : start + 2]
-            yield [
-                Ack(
-                    f"k-{one}",
-                    state,
-                    vendor_id=f"v-{one}",
-                    job_id=one if state == "pending" else None,
-                )
-                for one in some
-                for state in [self.answers.get(one, "accepted")]
-            ]
+        for one in customers:
+            state = self.answers.get(one, "accepted")
+            job_id = one if state == "pending" else None
+            yield Ack([f"k-{one}"], state, {f"k-{one}": f"v-{one}"}, job_id)
 
-    def upsert_profiles(self, profiles: Sequence[Profile]) -> Iterator[list[Ack]]:
-        self.profiles |= {profile.contact_id.removeprefix("k-"): profile for profile in profiles}
-        yield from self._answer("profiles", [profile.contact_id for profile in profiles])
+    def upsert_profiles(self, profiles: pa.Table) -> Iterator[Ack]:
+        told = {one.contact_id: one for one in each_profile(profiles)}
+        self.profiles |= {one.removeprefix("k-"): profile for one, profile in told.items()}
+        yield from self._answer("profiles", list(told))
 
-    def add_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
+    def add_members(self, list_name: str, contact_ids: Sequence[str]) -> Iterator[Ack]:
         self.lists.setdefault(list_name, set()).update(
-            row.contact_id.removeprefix("k-") for row in rows
+            contact_id.removeprefix("k-") for contact_id in contact_ids
         )
-        yield from self._answer(f"add {list_name}", [row.contact_id for row in rows])
+        yield from self._answer(f"add {list_name}", list(contact_ids))
 
-    def remove_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[list[Ack]]:
+    def remove_members(self, list_name: str, rows: Sequence[Member]) -> Iterator[Ack]:
         self.lists.setdefault(list_name, set()).difference_update(
             (row.vendor_id or row.contact_id)[2:] for row in rows
         )
