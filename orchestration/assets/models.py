@@ -123,27 +123,31 @@ def _phase(name: str, **selection: str) -> dg.AssetsDefinition:
     def phase(context: dg.AssetExecutionContext, warehouse: Warehouse, dbt: Dbt) -> Events:
         later = selection.get("exclude") if context.is_subset else None
         arguments = ["--exclude", *later.split()] if later else []
-        yield from _build(context, warehouse.settings, dbt, arguments)
+        yield from _build(context, warehouse.settings, dbt, name, arguments)
 
     return phase
 
 
 def _build(
-    context: dg.AssetExecutionContext, settings: Settings, dbt: Dbt, arguments: list[str]
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    dbt: Dbt,
+    phase: str,
+    arguments: list[str],
 ) -> Events:
     with plain_errors():
         as_of_date = landed_night(context, settings)
         with open_ledger(settings) as ledger, connect(settings) as connection:
             is_sample = read_night(connection, LANDED)["is_sample"]
             copy_to_warehouse(ledger, connection, as_of_date, is_sample=is_sample)
-    _run_results(settings).unlink(missing_ok=True)
+    run_results(settings).unlink(missing_ok=True)
     invocation = dbt.build(context, settings, as_of_date, *arguments)
     failed = None
     try:
         yield from invocation.stream()
     except DagsterDbtCliRuntimeError as error:
         failed = error
-    results = _results(settings)
+    results = _results(settings, phase)
     quality.write_page(settings, as_of_date, _tests(results))
     if failed:
         raise _failure(settings, results) or failed
@@ -156,14 +160,16 @@ dbt_models_on_late_fits = _phase("dbt_models_on_late_fits", select=ON_LATE_FITS)
 PHASES = (dbt_models, dbt_models_on_fits, dbt_models_on_late_fits)
 
 
-def _run_results(settings: Settings) -> Path:
-    return settings.paths.dbt_target / "run_results.json"
+def run_results(settings: Settings, phase: str | None = None) -> Path:
+    """Where dbt writes what became of each node; where that of a phase is kept for `make bench`."""
+    name = f"run_results_{phase}" if phase else "run_results"
+    return settings.paths.dbt_target / f"{name}.json"
 
 
-def _results(settings: Settings) -> list[dict[str, Any]]:
+def _results(settings: Settings, phase: str) -> list[dict[str, Any]]:
     """What became of each node of the build just done, with its place in the project."""
     try:
-        text = _run_results(settings).read_bytes()
+        text = run_results(settings).replace(run_results(settings, phase)).read_bytes()
     except FileNotFoundError:
         return []
     results = json.loads(text)["results"]

@@ -7,6 +7,7 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
+from bench import SUBJECTS, by_subject
 from vip_process import csv_rows, exported, query
 
 from orchestration.platforms.names import EMAIL
@@ -300,3 +301,9 @@ def query_private(home, sql: str) -> list[tuple]:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute(f"attach '{home / 'build' / 'vip_sms.duckdb'}' as vip_sms (read_only)")
         return connection.execute(sql).fetchall()
+
+
+def test_what_each_model_took_is_kept_of_every_phase(night) -> None:
+    """For `make bench`; dbt itself keeps its last run alone."""
+    took = by_subject(night.home)
+    assert set(took) >= {*SUBJECTS, "staging", "seeds", "tests"} and min(took.values()) > 0
