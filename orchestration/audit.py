@@ -47,8 +47,9 @@ class Audit:
 
     `policy` is the version in force; `tiers` has a row a tier, highest first (tier, tier_rank,
     customers, active, share, qualified, inactive, cm3_12m); `spend` are percentiles of qualifying
-    spend of active customers; `benefits` are the rows of benefit_usage; `parameters` the numbers
-    that findings are judged by. Money is in `currency`.
+    spend of active customers; `benefits` are the rows of benefit_usage, `caps` those of
+    frequency_cap_proposals; `parameters` the numbers that findings are judged by. Money is in
+    `currency`.
     """
 
     as_of_date: date
@@ -58,6 +59,7 @@ class Audit:
     tiers: list[dict[str, Any]]
     spend: dict[float, float | None]
     benefits: list[dict[str, Any]]
+    caps: list[dict[str, Any]]
     parameters: dict[str, float]
 
     @property
@@ -106,6 +108,11 @@ def read(settings: Settings, as_of_date: date) -> Audit:
                 "as ranks using (tier) order by ranks.tier_rank desc, usage.benefit_id",
                 version,
             ),
+            caps=records(
+                connection,
+                "from vip_sms.marts.frequency_cap_proposals "
+                "order by message_class, window_hours desc, tier_rank desc",
+            ),
             parameters=dict(
                 connection.execute(
                     "select parameter, cast(value as double) from policy.policy_parameters"
@@ -116,7 +123,7 @@ def read(settings: Settings, as_of_date: date) -> Audit:
 
 def findings(audit: Audit) -> list[Finding]:
     """Judge an audit against the policy's own numbers; what asks for a decision comes first."""
-    found = [_review(audit), _share(audit), *_benefits(audit)]
+    found = [_review(audit), _share(audit), *_benefits(audit), *_caps(audit)]
     found += [finding for tier in audit.tiers for finding in (_members(tier), _idle(audit, tier))]
     return sorted(found, key=lambda finding: finding.state != "warned")
 
@@ -208,6 +215,60 @@ def _benefits(audit: Audit) -> list[Finding]:
         "passed", "Use of benefits", f"{low:.0%} or more of each tier use what it has."
     )
     return found or [enough]
+
+
+_WHY = {
+    "people_leave": "more people leave after it than the policy can bear",
+    "hardly_clicked": "the same people click it far less than their first",
+}
+
+
+def _caps(audit: Audit) -> list[Finding]:
+    """What the texts of a year say of the caps; none of it moves a cap by itself."""
+    found = []
+    together: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for cap in audit.caps:
+        about = f"{_window(cap)} for {cap['tier'].capitalize()}"
+        if cap["verdict"] == "lower":
+            proposed = cap["proposed_max_messages"]
+            told = (
+                f"The cap is {cap['max_messages']}; number {proposed + 1} is no longer worth it, "
+                f"because {_WHY[cap['reason']]}. {proposed} would do."
+            )
+            found.append(Finding("warned", f"Too many texts: {about}", told))
+        elif cap["verdict"] == "first_is_too_many":
+            told = "More people leave after the first one already than the policy can bear."
+            found.append(Finding("warned", f"Unwelcome texts: {about}", told))
+        elif (
+            cap["verdict"] in ("too_few_texts", "no_limit_seen")
+            and (cap["all_tiers_max_messages"] or cap["max_messages"]) < cap["max_messages"]
+        ):
+            together.setdefault((cap["message_class"], cap["window_hours"]), []).append(cap)
+    for caps in together.values():
+        written = ", ".join(f"{cap['max_messages']} for {cap['tier'].capitalize()}" for cap in caps)
+        told = (
+            f"The caps are {written}; by the texts of all tiers together "
+            f"{caps[0]['all_tiers_max_messages']} would do. Each tier alone has too few to tell."
+        )
+        found.append(Finding("warned", f"Too many texts: {_window(caps[0])}", told))
+    if found:
+        return found
+    is_judged = any((cap["highest_judged"] or 0) > 1 for cap in audit.caps)
+    return [
+        Finding(
+            "passed",
+            "Frequency of texts",
+            "No number of texts within a cap is known to be too many."
+            if is_judged
+            else "Not known: too few texts of the last year, or no reactions to them.",
+        )
+    ]
+
+
+def _window(cap: dict[str, Any]) -> str:
+    days, hours = divmod(cap["window_hours"], 24)
+    length = f"{cap['window_hours']} hours" if hours or days == 1 else f"{days} days"
+    return f"{'of any kind' if cap['message_class'] == 'all' else cap['message_class']} in {length}"
 
 
 def _rules(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str, Any]]:

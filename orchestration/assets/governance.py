@@ -22,14 +22,21 @@ GROUP = "governance"
     deps=sorted(
         key
         for key in keys_in("marts")
-        if key.path[-1] in ("customer_tiers", "customer_value", "benefit_usage", "inactive_vips")
+        if key.path[-1]
+        in (
+            "customer_tiers",
+            "customer_value",
+            "benefit_usage",
+            "inactive_vips",
+            "frequency_cap_proposals",
+        )
     ),
     owners=["team:marketing"],
     kinds={"html"},
     group_name=GROUP,
 )
 def policy_audit(warehouse: Warehouse) -> dg.MaterializeResult:
-    """A page for the owner of the policy: thresholds, inactive VIPs, benefits, review date."""
+    """A page for the owner of the policy: thresholds, inactive VIPs, benefits, caps, review."""
     settings = warehouse.settings
     with plain_errors():
         with connect(settings, read_only=True) as connection:

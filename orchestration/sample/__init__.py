@@ -229,6 +229,7 @@ def _constants(plan: Plan) -> dict[str, Any]:
         "no_phone": brand.NO_PHONE,
         "bad_phone": brand.BAD_PHONE,
         "suppressed": brand.SUPPRESSED,
+        "wear": brand.WEAR,
         "before_window": brand.BEFORE_WINDOW,
         "growth": brand.GROWTH,
         "hours": list(brand.HOURS),
@@ -247,6 +248,10 @@ def _plan_tables(plan: Plan) -> Iterable[tuple[str, Iterable[Mapping[str, Any]]]
     )
     yield "region", ({"region_number": i} | asdict(each) for i, each in enumerate(brand.REGIONS))
     yield "market", (asdict(each) for each in brand.MARKETS)
+    yield (
+        "touch_weight",
+        ({"channel": name, "weight": weight} for name, weight in brand.TOUCH_WEIGHTS.items()),
+    )
     for table, column, shares in (
         ("archetype_slot", "archetype", {i: a.share for i, a in enumerate(brand.ARCHETYPES)}),
         ("region_slot", "region_number", {i: r.weight for i, r in enumerate(brand.REGIONS)}),

@@ -269,6 +269,8 @@ TEST_ACCOUNTS = 0.006
 HOLDOUT_SHARE = 0.20  # of each early-access campaign
 UPLIFTS = (0.12, 0.00, 0.06, 0.20)
 """Chance that a delivered early-access text causes one more order; by turns, one does nothing."""
+WEAR = 0.55  # what an offer leaves of the clicks on the next one, within thirty days
+TOUCH_WEIGHTS = {"email": 0.25, "push": 0.25, "mail": 0.0, "phone": 1.0}  # in texts
 
 
 def slots(shares: Mapping[Any, float]) -> list[Any]:

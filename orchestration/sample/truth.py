@@ -20,6 +20,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from orchestration.sample.brand import WEAR
 from orchestration.warehouse import one
 
 REASONS = Path(__file__).parent / "sql" / "reasons.sql"
@@ -196,6 +197,7 @@ DEFINITIONS = {
     "rising_stars": "spent more in each of the last six whole months than in the one before",
     "trend_leaders": "buys what has just come out, most of the time",
     "sale_shoppers": "buys marked down, most of the time",
+    "click_wear": "what each offer of the 30 days before leaves of a text's chance to be clicked",
     "dirty_rows": "rows that do not fit the contract; of two with one key the second. Accounts "
     "named Z... come of such pairs: they did nothing and stand in no list here",
     "exact_duplicates": "rows repeated to the letter in the same file",
@@ -228,6 +230,7 @@ def write_truth(
         "vip_share": _vip_share(connection, as_of),
         "totals": _totals(connection),
         "campaigns": _campaigns(connection),
+        "click_wear": WEAR,
         **_special_ids(connection),
         "tiers": {
             customer: tiers[rank]

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
+from amount import amount
 from compiled import Compiled
 from dbt_runs import create_source_tables
+from saturation import Log, Text, bands
+from scipy.stats import binomtest
 
 from orchestration.contract import load_contract, raw_tables
 from orchestration.landing import land
@@ -81,7 +85,13 @@ class Shop(Compiled):
     """The brand in memory, and what became of it on a night."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, "audience_decisions", "audience_overview", "holdout_balance")
+        super().__init__(
+            settings,
+            "audience_decisions",
+            "audience_overview",
+            "holdout_balance",
+            "frequency_cap_proposals",
+        )
 
     def take(self, landed: Settings) -> None:
         """Take the raw tables of a warehouse over."""
@@ -360,6 +370,171 @@ def test_the_night_after_moves_nobody_between_the_arms(shop: Shop, after: Any) -
         "inner join marts.holdout_assignments using (experiment_id, contact_id, arm)"
     )
     assert moved == [] and len(kept) > 50
+
+
+# ---- how many texts are too many
+
+
+OF_SATURATION = (
+    "int_contact_texts",
+    "int_contact_messages",
+    "int_contact_touches",
+    "int_consent_events_by_contact",
+    "int_contact_opt_outs",
+    "int_text_outcomes",
+    "int_text_pressure",
+    "int_saturation_bands",
+    "message_saturation",
+    "frequency_cap_proposals",
+)
+MIDNIGHT = datetime(AS_OF.year, AS_OF.month, AS_OF.day)
+
+
+def _add_texts(shop: Shop, chance: Random) -> None:
+    """Texts on the hour, many at one moment or on the edge of a window, and reactions."""
+    people = [
+        row["customer_id"]
+        for row in shop.rows(
+            "(select customer_id from marts.customer_tiers where tier_rank > 0 limit 12) union all "
+            "(select customer_id from marts.customer_tiers where tier_rank = 0 limit 8)"
+        )
+    ]
+    for number in range(amount(usual=500, long=3000)):
+        who, sent_at = chance.choice(people), MIDNIGHT - timedelta(hours=chance.randrange(2000))
+        shop.plant(
+            "sms_messages",
+            message_id=f"z{number:05}",
+            customer_id=who,
+            purpose=chance.choice(["marketing", "marketing", "transactional"]),
+            status=chance.choice(["delivered", "delivered", "sent", "failed", None]),
+            sent_at=sent_at,
+        )
+        if chance.random() < 0.6:
+            shop.plant(
+                "sms_events",
+                sms_event_id=f"z{number}",
+                message_id=f"z{number:05}",
+                event_type=chance.choice(["click"] * 12 + ["complaint", "opt_out"]),
+                occurred_at=sent_at + timedelta(hours=chance.choice([0, 1, 24, 167, 168, 300])),
+            )
+        if chance.random() < 0.2:
+            shop.plant(
+                "channel_touches",
+                touch_id=f"z{number}",
+                customer_id=who,
+                channel=chance.choice(["email", "mail", "phone", "pigeon"]),
+                sent_at=sent_at - timedelta(hours=chance.randrange(800)),
+            )
+
+
+def _log(shop: Shop) -> Log:
+    """The raw log as the reference wants it."""
+    contacts = {
+        row["customer_id"]: (row["contact_id"], row["is_test"])
+        for row in shop.rows("from intermediate.int_customer_contacts")
+    }
+    tiers: dict[str, list[tuple[date, date, int]]] = {}
+    for row in shop.rows("from marts.tier_history"):
+        span = (row["valid_from"], row["valid_to"] or date.max, row["tier_rank"])
+        tiers.setdefault(row["customer_id"], []).append(span)
+    audiences = {
+        row["audience_id"]: row["message_class"] for row in shop.rows("from policy.audiences")
+    }
+    campaigns = {
+        row["campaign_id"]: row["audience_id"]
+        for row in shop.rows(f"from raw.campaigns where starts_at < date '{NEXT}'")
+    }
+
+    def about(row: dict[str, Any]) -> str:
+        of_campaign = audiences.get(campaigns.get(row["campaign_id"], ""))
+        return audiences.get(row["message_type"]) or of_campaign or "promotional"
+
+    def rank(customer: str, day: date) -> int:
+        spans = tiers.get(customer, [])
+        return next((rank for begin, end, rank in spans if begin <= day < end), 0)
+
+    purposes = {"marketing": "promotional", "transactional": "service"}
+    weights = {
+        row["channel"]: float(row["weight"]) for row in shop.rows("from policy.channel_weights")
+    }
+    events = shop.rows(f"from raw.sms_events where occurred_at < date '{AS_OF}'")
+    return Log(
+        [
+            Text(
+                row["message_id"],
+                contacts[row["customer_id"]][0],
+                purposes.get(row["purpose"]) or about(row),
+                row["sent_at"],
+                rank(row["customer_id"], row["sent_at"].date()),
+                row["status"] not in ("failed", "undelivered")
+                and not contacts[row["customer_id"]][1],
+            )
+            for row in shop.rows(f"from raw.sms_messages where sent_at < date '{AS_OF}'")
+        ],
+        [
+            (
+                contacts[row["customer_id"]][0],
+                about(row),
+                row["sent_at"],
+                weights.get(row["channel"], 1),
+            )
+            for row in shop.rows(f"from raw.channel_touches where sent_at < date '{AS_OF}'")
+        ],
+        [(row["message_id"], row["occurred_at"]) for row in events if row["event_type"] == "click"],
+        [
+            (row["message_id"], row["occurred_at"])
+            for row in events
+            if row["event_type"] == "complaint"
+        ],
+        [
+            (row["contact_id"], row["opted_out_at"])
+            for row in shop.rows("from intermediate.int_contact_opt_outs")
+        ],
+        timedelta(days=7),
+        MIDNIGHT - timedelta(days=365),
+        MIDNIGHT,
+    )
+
+
+def test_saturation_is_as_counted_one_text_at_a_time(shop: Shop) -> None:
+    shop.connection.execute("begin")
+    _add_texts(shop, Random(112))
+    shop.build(AS_OF, *OF_SATURATION)
+    rows = shop.rows("from marts.message_saturation")
+    caps = shop.rows("select distinct message_class, window_hours from policy.frequency_caps")
+    expected = bands(_log(shop), [(row["message_class"], row["window_hours"]) for row in caps])
+    shop.connection.execute("rollback")
+    told = {
+        (row["message_class"], row["window_hours"], row["tier_rank"], row["message_number"]): row
+        for row in rows
+    }
+    assert told.keys() == expected.keys() and len(rows) > 80
+    for key, row in told.items():
+        for name, value in expected[key].items():
+            assert row[name] == pytest.approx(value) if value else not row[name], (key, name)
+        for name in ("click", "opt_out", "complaint"):
+            low, high = binomtest(row[f"{name}s"], row["texts"]).proportion_ci(0.95, "wilson")
+            assert row[f"{name}_rate_low"] == pytest.approx(low, abs=1e-4)
+            assert row[f"{name}_rate_high"] == pytest.approx(high, abs=1e-4)
+    for name in ("clicks", "opt_outs", "complaints", "click_share_kept"):
+        assert sum(row[name] or 0 for row in rows) > 10, f"the log tells nothing of {name}"
+
+
+def test_without_texts_or_reactions_no_cap_is_proposed_and_it_says_why(shop: Shop) -> None:
+    def said() -> set[tuple[str, int | None]]:
+        rows = shop.rows("select verdict, proposed_max_messages from marts.frequency_cap_proposals")
+        return {tuple(row.values()) for row in rows}
+
+    with shop.without("sms_messages"):
+        assert said() == {("no_texts", None)}
+        assert shop.rows("from marts.message_saturation") == []
+    with shop.without("sms_events", "consent_events"):
+        assert ("not_known", None) in said() <= {("not_known", None), ("too_few_texts", None)}
+        (row,) = shop.rows(
+            "select count(*) as bands, count(clicks) as clicks, count(opt_outs) as opt_outs "
+            "from marts.message_saturation"
+        )
+        assert row["bands"] > 20 and row["clicks"] == row["opt_outs"] == 0
 
 
 # ---- a large draw

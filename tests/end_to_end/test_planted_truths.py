@@ -110,6 +110,21 @@ def test_how_customers_buy(night) -> None:
         assert found >= least and found >= 4 * by_chance, (segment, found, by_chance)
 
 
+def test_how_texts_wear_each_other_out(night) -> None:
+    """Who gets more texts here clicks more: only held against the same people do clicks fall."""
+    rows = query(
+        night.home,
+        "select message_number, click_rate, click_share_kept_low, click_share_kept_high "
+        "from marts.message_saturation "
+        "where message_class = 'promotional' and window_hours = 720 and tier = 'all' "
+        "and message_number in (1, 2, 3) order by message_number",
+    )
+    (_, first_rate, *_), (_, second_rate, low, high), (_, _, third_low, third_high) = rows
+    wear = night.truth["click_wear"]
+    assert low < wear < high < 1 and third_low < wear**2 < third_high < 1
+    assert second_rate > first_rate * wear * 1.2, "without the same people it would be missed"
+
+
 def test_nobody_forbidden_is_in_any_file(night) -> None:
     truth = night.truth
     held_out = {

@@ -50,6 +50,19 @@ SOUND = Audit(
             "cost_12m": 50,
         }
     ],
+    caps=[
+        {
+            "message_class": "promotional",
+            "window_hours": 720,
+            "tier": "gold",
+            "max_messages": 6,
+            "highest_judged": 7,
+            "proposed_max_messages": 6,
+            "reason": "hardly_clicked",
+            "verdict": "fits",
+            "all_tiers_max_messages": 3,
+        }
+    ],
     parameters={
         "vip_share_low": 0.1,
         "vip_share_high": 0.2,
@@ -65,6 +78,13 @@ def with_tier(**values) -> Audit:
 
 def with_benefit(**values) -> Audit:
     return replace(SOUND, benefits=[{**SOUND.benefits[0], **values}])
+
+
+def with_cap(**values) -> Audit:
+    return replace(SOUND, caps=[{**SOUND.caps[0], **values}])
+
+
+UNSEEN = {"proposed_max_messages": None, "reason": None}
 
 
 def with_review(day: date | None) -> Audit:
@@ -94,6 +114,16 @@ def test_a_policy_that_fits_asks_for_nothing():
             with_benefit(customers_redeemed_12m=0, redeemed_share_12m=0.0),
             "1 benefit without any use",
         ),
+        (
+            with_cap(verdict="lower", proposed_max_messages=5),
+            "Too many texts: promotional in 30 days for Gold",
+        ),
+        (
+            with_cap(verdict="first_is_too_many", message_class="all", window_hours=24, **UNSEEN),
+            "Unwelcome texts: of any kind in 24 hours for Gold",
+        ),
+        (with_cap(verdict="too_few_texts", **UNSEEN), "Too many texts: promotional in 30 days"),
+        (with_cap(verdict="no_limit_seen", **UNSEEN), "Too many texts: promotional in 30 days"),
     ],
 )
 def test_what_no_longer_fits_asks_for_a_decision(seen, title):
@@ -104,6 +134,39 @@ def test_what_no_longer_fits_asks_for_a_decision(seen, title):
 @pytest.mark.parametrize("share", [0.1, 0.2])
 def test_a_share_on_the_bound_is_as_meant(share):
     assert decisions(with_tier(share=share)) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"verdict": "higher", "proposed_max_messages": 8}, "No number of texts within a cap"),
+        ({"verdict": "no_limit_seen", "all_tiers_max_messages": 6}, "No number of texts within"),
+        ({"verdict": "no_limit_seen", "all_tiers_max_messages": None}, "No number of texts within"),
+        (
+            {"verdict": "too_few_texts", "all_tiers_max_messages": None, "highest_judged": 1},
+            "Not known: too few texts",
+        ),
+        (
+            {"verdict": "no_texts", "all_tiers_max_messages": None, "highest_judged": None},
+            "Not known: too few texts",
+        ),
+    ],
+)
+def test_a_cap_that_nothing_speaks_for_lowering_asks_for_nothing(values, told):
+    """One that could be raised least of all: it is told in the table and stays as it is written."""
+    seen = with_cap(**values)
+    assert decisions(seen) == []
+    assert told in audit.render(seen)
+
+
+def test_tiers_with_too_few_texts_of_their_own_are_told_together():
+    caps = [
+        {**SOUND.caps[0], "verdict": "no_limit_seen", "tier": tier, "max_messages": cap, **UNSEEN}
+        for tier, cap in (("gold", 6), ("silver", 4), ("bronze", 3))
+    ]
+    page = audit.render(replace(SOUND, caps=caps))
+    assert "The caps are 6 for Gold, 4 for Silver; by the texts of all tiers together 3" in page
+    assert decisions(replace(SOUND, caps=caps)) == ["Too many texts: promotional in 30 days"]
 
 
 def test_what_nobody_handed_over_is_not_called_unused():

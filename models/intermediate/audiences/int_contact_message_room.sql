@@ -14,7 +14,9 @@ messages as (
 
 touches as (
 
-    select * from {{ ref("int_contact_touches") }}
+    select *
+    from {{ ref("int_contact_touches") }}
+    where sent_at >= {{ moment_of(date_plus(as_of_date(), -31, "day")) }}
 
 ),
 

@@ -4,9 +4,7 @@ touches as (
 
     select *
     from {{ ref("stg_channel_touches") }}
-    where sent_at >= cast(
-        {{ date_plus(as_of_date(), -31, "day") }} as {{ dbt.type_timestamp() }}
-    )
+    where sent_at >= {{ days_ago("message_memory_days") }}
 
 ),
 

@@ -1,4 +1,4 @@
--- Texts and what came of them, consent and suppression, for the buyers from `first_n` to `last_n`.
+-- Texts and what came of them, other channels, consent and suppression, for the buyers from `first_n` to `last_n`.
 
 create or replace table texts as
 with
@@ -126,9 +126,90 @@ from (
     from texts
 );
 
--- What came of the texts.
+create or replace table channel_touches as
+with
+
+letters as (
+
+    select
+        who.n,
+        who.is_core,
+        month.month_number,
+        month.campaign_id,
+        month.starts_at,
+        dice('touch', who.n || month.campaign_id) as throw
+    from who
+    inner join campaign as month on who.n % 4 = (month.month_number + 2) % 4
+    where
+        month.kind_number = 2
+        and who.created_at < month.starts_at
+        and who.n between getvariable('first_n') and getvariable('last_n')
+        and not who.is_guest
+
+),
+
+sent as (
+
+    select
+        *,
+        pick(
+            case
+                when is_core then ['email', 'email', 'email', 'push', 'mail', 'phone']
+                else ['email', 'email', 'email', 'email', 'email', 'push']
+            end,
+            roll(throw, 0)
+        ) as channel,
+        after(starts_at, (1 + roll(throw, 3)) * 86400) as sent_at
+    from letters
+
+)
+
+select
+    n,
+    month_number as k,
+    0 as l,
+    name_of('H', n) || '-' || month_number as touch_id,
+    name_of('C', n) as customer_id,
+    channel,
+    campaign_id,
+    'newsletter' as message_type,
+    sent_at,
+    case
+        when channel in ('email', 'push') and roll(throw, 2) < 0.35
+            then after(sent_at, 300 + roll(throw, 1) * 86400)
+    end as opened_at,
+    case
+        when channel in ('email', 'push') and roll(throw, 2) < 0.06
+            then after(sent_at, 360 + roll(throw, 1) * 86400)
+    end as clicked_at
+from sent
+where is_kept(sent_at);
+
+-- What came of the texts: each offer of the thirty days before wears the next one out, another
+-- channel's by its weight and rounded up.
 create or replace table sms_events as
 with
+
+received as (
+
+    select n, sent_at, 1 as weight, letter || k as text_id from texts where purpose = 'marketing'
+    union all
+    select n, sent_at, weight, null from channel_touches inner join touch_weight using (channel)
+
+),
+
+worn as (
+
+    select
+        n,
+        text_id,
+        getvariable('wear') ** ceil(coalesce(sum(weight) over (
+            partition by n order by sent_at
+            range between interval 30 day preceding and current row exclude current row
+        ), 0)) as interest
+    from received
+
+),
 
 reactions as (
 
@@ -138,13 +219,17 @@ reactions as (
         texts.l,
         name_of('M', texts.n) || '-' || texts.letter || texts.k as message_id,
         case
-            when roll(texts.throw, 1) < case when who.is_core then 0.16 else 0.07 end then 'click'
+            when
+                roll(texts.throw, 1)
+                < case when who.is_core then 0.16 else 0.07 end * coalesce(worn.interest, 1)
+                then 'click'
             when roll(texts.throw, 1) > 0.996 then 'reply'
         end as event_type,
         after(texts.sent_at, 60 + roll(texts.throw, 2) * roll(texts.throw, 2) * 172800)
             as occurred_at
     from texts
     inner join who using (n)
+    left join worn on texts.n = worn.n and texts.letter || texts.k = worn.text_id
     where texts.status = 'delivered'
 
 ),
