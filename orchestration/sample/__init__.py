@@ -40,6 +40,17 @@ from orchestration.warehouse import quiet
 
 SQL = Path(__file__).parent / "sql"
 
+# What truths hang on: by the policy as written, else by these.
+READ_OF_POLICY: dict[str, float] = {
+    "max_customers_per_phone": 5,
+    "incident_open_days": 60,
+    "quiet_days_after_incident": 7,
+    "quiet_days_after_complaint": 30,
+    "very_dissatisfied_csat": 1,
+    "very_dissatisfied_sentiment": -0.6,
+    "very_dissatisfied_score": 2,
+}
+
 
 @dataclass(frozen=True)
 class SampleSummary:
@@ -151,9 +162,10 @@ def _write(
         {
             **_constants(plan),
             "threshold": lowest * 100 // MICROS,
-            "max_customers_per_phone": read_parameter(
-                plan.policy_dir, "max_customers_per_phone", 5
-            ),
+            **{
+                name: read_parameter(plan.policy_dir, name, default)
+                for name, default in READ_OF_POLICY.items()
+            },
         },
     )
     for table, rows in _plan_tables(plan):

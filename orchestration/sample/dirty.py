@@ -163,7 +163,7 @@ CONFLICTS = (
     ("orders", {"sales_channel": "web"}, {"sales_channel": "store"}),
     ("order_lines", {"quantity": "1"}, {"quantity": "2"}),
     ("returns", {"reason": "size"}, {"reason": "colour"}),
-    ("surveys", {"score": "2"}, {"score": "9"}),
+    ("surveys", {"score": "3"}, {"score": "9"}),
 )
 
 

@@ -108,11 +108,12 @@ def policy_on(day: date, policies: list[Policy]) -> Policy:
     )
 
 
-def read_parameter(folder: Path, name: str, default: int) -> int:
-    """A whole number of policy_parameters.csv, or `default` where it is not written down."""
+def read_parameter(folder: Path, name: str, default: float) -> float:
+    """A number of policy_parameters.csv, whole where `default` is, which stands in for none."""
     path = folder / "policy_parameters.csv"
     rows = _rows(path) if path.exists() else []
-    return next((int(row["value"]) for row in rows if row["parameter"] == name), default)
+    kind = type(default)
+    return next((kind(row["value"]) for row in rows if row["parameter"] == name), default)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -198,6 +199,8 @@ DEFINITIONS = {
     "trend_leaders": "buys what has just come out, most of the time",
     "sale_shoppers": "buys marked down, most of the time",
     "click_wear": "what each offer of the 30 days before leaves of a text's chance to be clicked",
+    "in_quiet": "on a phone where something is not put right, or was in the last days, or where an "
+    "angry ticket or a very bad mark is young; complaints to the carrier left out",
     "dirty_rows": "rows that do not fit the contract; of two with one key the second. Accounts "
     "named Z... come of such pairs: they did nothing and stand in no list here",
     "exact_duplicates": "rows repeated to the letter in the same file",
@@ -231,6 +234,7 @@ def write_truth(
         "totals": _totals(connection),
         "campaigns": _campaigns(connection),
         "click_wear": WEAR,
+        "in_quiet": _in_quiet(connection),
         **_special_ids(connection),
         "tiers": {
             customer: tiers[rank]
@@ -373,6 +377,53 @@ def _campaigns(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         }
         for campaign, treated, orders, amount, chance, holdout in rows
     }
+
+
+def _in_quiet(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Customers of the contacts to whom no promotion goes for a while."""
+    rows = connection.execute(
+        """
+        with troubles as (
+            select customer_id, coalesce(resolved_at, getvariable('as_of'))::date
+                + getvariable('quiet_days_after_incident') as quiet_until
+            from (
+                select
+                    customer_id, opened_at,
+                    case when resolved_at < getvariable('as_of') then resolved_at end as resolved_at
+                from all_service_incidents
+                where opened_at < getvariable('as_of')
+            )
+            where
+                resolved_at is not null
+                or opened_at
+                >= getvariable('as_of') - to_days(getvariable('incident_open_days'))
+            union all
+            select customer_id, opened_at::date + getvariable('quiet_days_after_complaint')
+            from all_support_tickets
+            where
+                opened_at < getvariable('as_of')
+                and (
+                    csat <= getvariable('very_dissatisfied_csat')
+                    or sentiment <= getvariable('very_dissatisfied_sentiment')
+                )
+            union all
+            select customer_id, answered_at::date + getvariable('quiet_days_after_complaint')
+            from all_surveys
+            where
+                answered_at < getvariable('as_of')
+                and score <= getvariable('very_dissatisfied_score')
+        ),
+        quiet as (
+            select distinct coalesce(contact.e164, customer_id) as phone
+            from troubles inner join contact using (customer_id)
+            where troubles.quiet_until > getvariable('as_of')
+        )
+        select customer_id from contact
+        where coalesce(e164, customer_id) in (select phone from quiet)
+        order by customer_id
+        """
+    ).fetchall()
+    return [customer for (customer,) in rows]
 
 
 def _special_ids(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

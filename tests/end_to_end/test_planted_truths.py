@@ -110,6 +110,26 @@ def test_how_customers_buy(night) -> None:
         assert found >= least and found >= 4 * by_chance, (segment, found, by_chance)
 
 
+def test_who_is_left_in_peace_after_trouble(night) -> None:
+    told = {
+        customer
+        for (customer,) in query_private(
+            night.home,
+            "select customer_id from intermediate.int_contacts_in_quiet "
+            "inner join intermediate.int_customer_contacts using (contact_id)",
+        )
+    }
+    suppressed = set(night.truth["suppressed"])  # who complained to the carrier is one of them
+    planted = set(night.truth["in_quiet"])
+    assert told - suppressed == planted - suppressed and len(planted) > 2
+    going = query(
+        night.home,
+        "select customer_id from marts.audience_decisions where decision = 'member' and is_message "
+        "and message_class = 'promotional'",
+    )
+    assert not planted & {customer for (customer,) in going}
+
+
 def test_how_texts_wear_each_other_out(night) -> None:
     """Who gets more texts here clicks more: only held against the same people do clicks fall."""
     rows = query(

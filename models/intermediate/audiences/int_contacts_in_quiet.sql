@@ -12,6 +12,12 @@ sms_events as (
 
 ),
 
+sms_messages as (
+
+    select * from {{ ref("stg_sms_messages") }}
+
+),
+
 tickets as (
 
     select * from {{ ref("stg_support_tickets") }}
@@ -32,7 +38,8 @@ contacts as (
 
 troubles as (
 
-    -- One that stays open keeps things quiet; one that was put right does for a while.
+    -- One that stays open keeps things quiet until it is forgotten; one that was put right does for
+    -- a while, however long that took.
     select
         customer_id,
         {{ date_plus(
@@ -41,20 +48,19 @@ troubles as (
             "day",
         ) }} as quiet_until
     from incidents
-    where
-        opened_at >= cast(
-            {{ date_plus(as_of_date(), "-" ~ parameter("incident_open_days"), "day") }}
-            as {{ dbt.type_timestamp() }}
-        )
+    where resolved_at is not null or opened_at >= {{ days_ago("incident_open_days") }}
 
     union all
 
+    -- Who complained is said with the event, else by the text that was complained of.
     select
-        customer_id,
-        {{ date_plus("cast(occurred_at as date)", parameter("quiet_days_after_complaint"), "day") }}
-            as quiet_until
+        coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id,
+        {{ date_plus(
+            "cast(sms_events.occurred_at as date)", parameter("quiet_days_after_complaint"), "day"
+        ) }} as quiet_until
     from sms_events
-    where event_type = 'complaint' and customer_id is not null
+    left join sms_messages on sms_events.message_id = sms_messages.message_id
+    where sms_events.event_type = 'complaint'
 
     union all
 
@@ -64,7 +70,7 @@ troubles as (
             as quiet_until
     from tickets
     where
-        category = 'complaint'
+        lower(trim(category)) = 'complaint'
         or csat <= {{ parameter("very_dissatisfied_csat") }}
         or sentiment <= {{ parameter("very_dissatisfied_sentiment") }}
 
