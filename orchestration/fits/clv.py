@@ -140,14 +140,20 @@ def expected_orders_if_alive(
 ) -> Vector:
     """Expected orders in the next `horizon` of a customer who has not left, by x and age only.
 
-    Multiply by `probability_alive`. The hypergeometric function is taken in Euler's form, which
-    stays finite for thousands of orders where the form of the paper does not.
+    Multiply by `probability_alive`. Of the two forms of the hypergeometric function, the paper's
+    and Euler's, the one of the smaller power is taken: the first stays finite however large `a`
+    and `b` are, the second for thousands of orders.
     """
     x, age = np.asarray(x, float), np.asarray(age, float)
     a = fit.a + _POLE if abs(fit.a - 1) < _POLE else fit.a
     c = a + fit.b + x - 1 + fit._shift
     z = horizon / (fit.alpha + age + horizon)
-    kept = (1 - z) ** (a - 1) * hyp2f1(a + fit.b - 1 + fit._shift - fit.r, a - 1, c, z)
+    bought, stays = fit.r + x, fit.b + x + fit._shift
+    is_euler = a - 1 < bought
+    power = np.where(is_euler, a - 1, bought)
+    kept = (1 - z) ** power * hyp2f1(
+        np.where(is_euler, c - bought, bought), np.where(is_euler, c - stays, stays), c, z
+    )
     return c / (a - 1) * (1 - kept)
 
 

@@ -110,6 +110,19 @@ def test_very_many_orders_stay_finite() -> None:
     assert orders[1] > orders[0] > 0
 
 
+@pytest.mark.parametrize("x", [0, 3, 60])
+def test_where_all_leave_alike_orders_come_near_those_of_one_rate_of_leaving(x) -> None:
+    """Beta with a and b without bounds is one share of customers who leave after each order."""
+    leaves, age, horizon = 0.2, 80.0, 52.0
+    fit = BuyingFit(0.8, 8.0, 1e5 * leaves, 1e5 * (1 - leaves), 0.0, False, "mbg_nbd")
+    z = horizon / (fit.alpha + age + horizon)
+    kept = ((1 - z) / (1 - z * (1 - leaves))) ** (fit.r + x)
+    expected = (1 - kept) / leaves
+    assert float(expected_orders_if_alive(fit, x, age, horizon)) == pytest.approx(
+        expected, rel=1e-2
+    )
+
+
 def test_planted_parameters_come_back() -> None:
     random = np.random.default_rng(7)
     customers, age = 20_000, 150.0

@@ -19,14 +19,18 @@ POLICY = {"ltv_discount_rate": 0.1, "ltv_interval_share": 0.8}
 
 
 def brand(
-    customers: int = 3000, *, seed: int = 1, margin=lambda random, rate: random.gamma(6, 5)
+    customers: int = 3000,
+    *,
+    seed: int = 1,
+    margin=lambda random, rate: random.gamma(6, 5),
+    leaving=lambda random: random.beta(0.8, 2.5),
 ) -> dict[str, pa.Table]:
     """The inputs for customers who buy at gamma rates, leave at beta, over 100 weeks at most."""
     random = np.random.default_rng(seed)
     histories: dict[tuple[int, int, int], int] = {}
     margins: list[tuple[int, float]] = []
     for _ in range(customers):
-        rate, leaves = random.gamma(0.8, 1 / 8), random.beta(0.8, 2.5)
+        rate, leaves = random.gamma(0.8, 1 / 8), leaving(random)
         age, clock, x, t_x, earned = random.uniform(0, 100), 0.0, 0, 0.0, 0.0
         while random.random() > leaves:
             clock += random.exponential(1 / rate)
@@ -139,6 +143,15 @@ def test_more_customers_leave_less_doubt() -> None:
         return float(np.mean([each["order_spread"] for each in spreads]))
 
     assert doubt(4000) < doubt(1000) < 1
+
+
+def test_where_all_leave_alike_the_doubt_is_not_lost() -> None:
+    """Only how a and b stand to each other is known then: some draws of them are very large."""
+    found = LIFETIME.compute(brand(seed=6, leaving=lambda _: 0.1))
+    (fit,) = found["buying_fits"].to_pylist()
+    assert fit["a"] > 20 and not fit["is_at_bound"]
+    spreads = found["order_spreads"]["order_spread"].to_numpy()
+    assert spreads.min() > 0.03 and np.isfinite(spreads).all()
 
 
 def test_margin_spreads_are_the_variance_of_the_expected_margin() -> None:
