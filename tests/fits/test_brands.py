@@ -1,4 +1,8 @@
-"""Awkward brands from raw tables to lifetime values: no crash, and the fallback is named."""
+"""Awkward brands from raw tables to value, tiers, lifetime values and segments.
+
+No crash, no number that is none, and the fallback is named. dbt compiles the models once, and their
+SQL runs in memory, the fits between.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,23 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-from amount import amount
-from dbt_runs import create_source_tables, run_dbt
+from compiled import Compiled
+from dbt_runs import create_source_tables
 
 from orchestration import fits
 from orchestration.settings import Settings
-from orchestration.warehouse import connect
 
 pytestmark = pytest.mark.slow
 
 AS_OF = date(2026, 7, 1)
-MODELS = ("+customer_ltv", "+ltv_backtests", "+ltv_calibration", "+threshold_proposals")
+MODELS = (
+    *("customer_value", "revenue_concentration", "rfm_migrations"),
+    *("customer_tiers", "tier_history", "tier_movements", "tier_journeys", "tier_attention"),
+    *("tier_rule_values", "inactive_vips", "benefit_usage"),
+    *("customer_ltv", "ltv_backtests", "ltv_calibration", "ltv_by_tier"),
+    *("customer_segments", "micro_segments", "customer_lists", "vip_traits"),
+    *("vip_lookalikes", "lookalike_backtests", "threshold_proposals"),
+)
 Order = tuple[str, date, float, float]
 """Customer, day, price and cost."""
 
@@ -72,45 +82,69 @@ def margins_that_go_with_frequency(chance: random.Random) -> list[Order]:
     return [(who, day, price, price / 2) for who, day, price in prices]
 
 
-def build(settings: Settings, orders: list[Order]) -> list[dict]:
-    """The three required tables alone; returns the rows of ltv_backtests."""
-    rows = pa.table(
-        {
-            "customer_id": pa.array([each[0] for each in orders], pa.string()),
-            "day": pa.array([each[1] for each in orders], pa.date32()),
-            "price": pa.array([each[2] for each in orders], pa.float64()),
-            "cost": pa.array([each[3] for each in orders], pa.float64()),
-            "id": pa.array([f"o{number}" for number in range(len(orders))], pa.string()),
-        }
-    )
-    with connect(settings) as connection:
-        create_source_tables(connection)
-        connection.register("rows", rows)
-        connection.execute(
+class Shop(Compiled):
+    """The models of value, tiers, lifetime values and segments, and what they make of orders."""
+
+    def __init__(self, settings: Settings) -> None:
+        read = [table.split(".")[1] for fit in fits.ALL for table in fit.reads]
+        super().__init__(settings, *MODELS, *read)
+        waits = {f"{fits.SCHEMA}.{each}": 1 for fit in fits.EARLY for each in fit.writes}
+        waits |= {f"{fits.SCHEMA}.{each}": 2 for fit in fits.LATE for each in fit.writes}
+        self.phases: tuple[list[str], ...] = ([], [], [])
+        for node in self.models:
+            reads = [".".join(key.split(".")[-2:]) for key in node["depends_on"]["nodes"]]
+            phase = max((waits.get(each, 0) for each in reads), default=0)
+            waits[f"vip_sms.{node['name']}"] = phase
+            self.phases[phase].append(node["name"])
+
+    def sell(self, orders: list[Order]) -> None:
+        """A night of the three required tables alone."""
+        rows = pa.table(
+            {
+                "customer_id": pa.array([each[0] for each in orders], pa.string()),
+                "day": pa.array([each[1] for each in orders], pa.date32()),
+                "price": pa.array([each[2] for each in orders], pa.float64()),
+                "cost": pa.array([each[3] for each in orders], pa.float64()),
+                "id": pa.array([f"o{number}" for number in range(len(orders))], pa.string()),
+            }
+        )
+        create_source_tables(self.connection)
+        self.connection.register("rows", rows)
+        self.connection.execute(
             "insert into raw.customers by name select 'nobody' as customer_id "
             "union all select distinct customer_id from rows"
         )
-        connection.execute(
+        self.connection.execute(
             "insert into raw.orders by name select id as order_id, customer_id, "
             "day::timestamp as ordered_at, 'completed' as status, 1 as fx_rate from rows"
         )
-        connection.execute(
+        self.connection.execute(
             "insert into raw.order_lines by name select 'l' || id as order_line_id, "
             "id as order_id, 1 as quantity, price as unit_price, cost as unit_cost from rows"
         )
-    command = ["build", "--quiet", "--exclude-resource-type", "test", "unit_test", "--select"]
-    read = {f"+{table.split('.')[1]}" for fit in fits.EARLY for table in fit.reads}
-    run_dbt(settings, *command, *read, *MODELS, "--exclude", "source:fitted+", as_of=AS_OF)
-    for fit in fits.EARLY:
-        fits.run(settings, fit, AS_OF)
-    late = [f"{model},source:fitted+" for model in MODELS]
-    run_dbt(settings, *command, *late, as_of=AS_OF)
-    with connect(settings, read_only=True) as connection:
-        return (
-            connection.execute("from vip_sms.marts.ltv_backtests order by method")
-            .to_arrow_table()
-            .to_pylist()
+        self.connection.unregister("rows")
+        for names, behind in zip(self.phases, (fits.EARLY, fits.LATE, ()), strict=True):
+            self.build(AS_OF, *names)
+            for fit in behind:
+                fits.run_on(self.connection, fit, AS_OF)
+
+    def not_numbers(self) -> list[str]:
+        """Columns of the marts that hold an infinity or what is no number."""
+        columns = self.rows(
+            "select table_name as mart, column_name as name from duckdb_columns() "
+            "where schema_name = 'marts' and data_type = 'DOUBLE' order by all"
         )
+        return [
+            f"{each['mart']}.{each['name']}"
+            for each in columns
+            if self.rows(f"from marts.{each['mart']} where not isfinite({each['name']}) limit 1")
+        ]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    home = tmp_path_factory.mktemp("shop")
+    return Shop(Settings(home=home, raw_dir=home, _env_file=None))
 
 
 BRANDS = [
@@ -125,26 +159,24 @@ BRANDS = [
 
 @pytest.mark.parametrize(
     ("brand", "chosen", "reason"),
-    BRANDS[: amount(usual=2, long=len(BRANDS))],
+    BRANDS,
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_fallback_is_named(
-    settings: Settings,
-    brand: Callable[[random.Random], list[Order]],
-    chosen: str | None,
-    reason: str,
+    shop: Shop, brand: Callable[[random.Random], list[Order]], chosen: str | None, reason: str
 ) -> None:
     orders = brand(random.Random(1))
-    rows = {row["method"]: row for row in build(settings, orders)}
+    shop.sell(orders)
+    assert shop.not_numbers() == []
+    rows = {row["method"]: row for row in shop.rows("from marts.ltv_backtests")}
     assert rows["mbg_nbd_gamma_gamma"]["reason"] == reason
     (in_use,) = (name for name, row in rows.items() if row["is_chosen"])
     assert in_use == chosen or (chosen is None and in_use != "mbg_nbd_gamma_gamma")
-    with connect(settings, read_only=True) as connection:
-        methods = connection.execute(
-            "select method, count(*), count(projected_ltv_12m), "
-            "count(*) filter (projected_ltv_12m < 0) "
-            "from vip_sms.marts.customer_ltv group by all order by all nulls last"
-        ).fetchall()
+    methods = shop.connection.execute(
+        "select method, count(*), count(projected_ltv_12m), "
+        "count(*) filter (projected_ltv_12m < 0) "
+        "from marts.customer_ltv group by all order by all nulls last"
+    ).fetchall()
     buyers = len({each[0] for each in orders})
     losses = buyers if brand is negative_margins else 0
     of_buyers = [(in_use, buyers, buyers, losses)] if buyers else []
