@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from orchestration.fits.clv import (
     BuyingFit,
@@ -70,7 +70,7 @@ def compute(inputs: Tables) -> Tables:
             for horizon in horizons
         ]
         if is_tonight:
-            width = float(norm.ppf((1 + given["ltv_interval_share"]) / 2))
+            width = float(ndtri((1 + given["ltv_interval_share"]) / 2))
             found["order_spreads"] += [
                 _order_spreads(each, buying, horizon, width) for horizon in horizons
             ]

@@ -563,7 +563,10 @@ def test_a_missing_table_fails_every_check_that_needs_it(brand):
     assert results["assignments_never_change"].passed
 
 
-@pytest.mark.parametrize(("trials", "share"), [(1, 0.1), (30, 0.1), (300, 0.1), (2000, 0.05)])
+@pytest.mark.parametrize(
+    ("trials", "share"),
+    [(0, 0.1), (30, 0.0), (30, 1.0), (1, 0.1), (30, 0.1), (300, 0.1), (2000, 0.05)],
+)
 def test_binomial_quantiles_are_exact(trials, share):
     def at_most(k: int) -> float:
         return sum(comb(trials, i) * share**i * (1 - share) ** (trials - i) for i in range(k + 1))
