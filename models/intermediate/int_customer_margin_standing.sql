@@ -1,5 +1,19 @@
 with
 
+feeds as (
+
+    select * from {{ ref("int_feeds_known") }}
+
+),
+
+-- Texts, support and benefits: whether any of them was ever told of.
+service_costs as (
+
+    select count(*) as customers
+    from {{ ref("int_customer_service_costs") }}
+
+),
+
 customers as (
 
     select * from {{ ref("stg_customers") }}
@@ -78,7 +92,10 @@ int_customer_margin_standing as (
     select
         costs.customer_id,
         {{ money("costs.cost_to_serve_12m") }} as cost_to_serve_12m,
-        {{ ratio("costs.cost_to_serve_12m", "costs.order_revenue_12m") }} as cost_to_serve_rate_12m,
+        case
+            when feeds.has_returns or service_costs.customers > 0
+                then {{ ratio("costs.cost_to_serve_12m", "costs.order_revenue_12m") }}
+        end as cost_to_serve_rate_12m,
         ranked.margin_rank_12m,
         ranked.revenue_rank_12m,
         ranked.margin_percentile_12m,
@@ -88,6 +105,8 @@ int_customer_margin_standing as (
         {{ money_of_double("risks.share_at_risk * greatest(costs.cm3_12m, 0)") }}
             as margin_at_risk_12m
     from costs
+    cross join feeds
+    cross join service_costs
     left join ranked on costs.customer_id = ranked.customer_id
     left join risks on costs.customer_id = risks.customer_id
 

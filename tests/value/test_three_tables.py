@@ -46,6 +46,7 @@ UNKNOWN = {
     "support_minutes_12m",
     "support_minutes_per_order_12m",
     "support_time_share_12m",
+    "cost_to_serve_rate_12m",
     "is_support_heavy",
     "is_quiet_regular",
     "on_time_payment_share_12m",
