@@ -18,6 +18,12 @@ time_zones as (
 
 ),
 
+channel_devices as (
+
+    select * from {{ ref("channel_devices") }}
+
+),
+
 placed as (
 
     select
@@ -110,6 +116,23 @@ channels as (
 
 ),
 
+-- Of the orders that tell, so many as make a habit.
+devices as (
+
+    select
+        told.customer_id,
+        channel_devices.device,
+        sum(count(*)) over (partition by told.customer_id) as orders,
+        row_number() over (
+            partition by told.customer_id
+            order by count(*) desc, channel_devices.device desc
+        ) as place
+    from told
+    inner join channel_devices on told.sales_channel = channel_devices.sales_channel
+    group by told.customer_id, channel_devices.device
+
+),
+
 int_segment_buying_times as (
 
     select
@@ -118,13 +141,19 @@ int_segment_buying_times as (
         hours.orders,
         cast(23 - mod(hours.best, 24) as int) as preferred_hour,
         cast(7 - mod(weekdays.best, 7) as int) as preferred_weekday,
-        channels.sales_channel as preferred_sales_channel
+        channels.sales_channel as preferred_sales_channel,
+        devices.device as preferred_device
     from hours
     inner join weekdays on hours.customer_id = weekdays.customer_id
     left join channels
         on
             hours.customer_id = channels.customer_id
             and channels.place = 1
+    left join devices
+        on
+            hours.customer_id = devices.customer_id
+            and devices.place = 1
+            and devices.orders >= {{ parameter("preference_min_orders") }}
     where hours.orders >= {{ parameter("preference_min_orders") }}
 
 )

@@ -1,7 +1,7 @@
 {%- set traits = [
     "acquisition_channel", "region", "language", "age_decade", "favourite_category",
     "favourite_brand", "price_band", "behaviour_segment", "discount_sensitivity",
-    "preferred_sales_channel",
+    "preferred_sales_channel", "preferred_device",
 ] %}
 with
 
@@ -45,6 +45,7 @@ described as (
         segments.behaviour_segment,
         segments.discount_sensitivity,
         segments.preferred_sales_channel,
+        segments.preferred_device,
         customers.cm3_12m,
         case when tiers.tier_rank > 0 then 1 else 0 end as is_vip
     from customers

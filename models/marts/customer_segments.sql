@@ -171,6 +171,7 @@ customer_segments as (
         buying_times.preferred_weekday,
         buying_times.time_zone as preferred_time_zone,
         buying_times.preferred_sales_channel,
+        buying_times.preferred_device,
         browsing.product_id as browsed_not_bought_product_id,
         browsing.category as browsed_not_bought_category,
         -- what stands behind it
