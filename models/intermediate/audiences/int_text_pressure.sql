@@ -44,6 +44,13 @@ capped as (
 
 ),
 
+longest as (
+
+    select max(window_hours) as window_hours
+    from windows
+
+),
+
 received as (
 
     select
@@ -68,67 +75,81 @@ received as (
 
 -- The windows roll as those of the caps do; of two texts of one moment the other is the earlier one
 -- for one of them.
-before as (
+pairs as (
 
     select
         outcomes.message_id,
-        windows.window_hours,
-        sum(received.weight) as weight,
-        sum(
-            case
-                when outcomes.message_class = received.message_class then received.weight else 0
-            end
-        ) as own_weight
+        outcomes.message_class,
+        outcomes.sent_at,
+        received.sent_at as received_at,
+        received.weight,
+        case
+            when outcomes.message_class = received.message_class then received.weight else 0
+        end as own_weight
     from outcomes
-    cross join windows
+    cross join longest
     inner join received
         on
             outcomes.contact_id = received.contact_id
             and outcomes.sent_at >= received.sent_at
-            and received.sent_at > {{ hours_after("outcomes.sent_at", "-windows.window_hours") }}
+            and received.sent_at > {{ hours_after("outcomes.sent_at", "-longest.window_hours") }}
             and (
                 outcomes.sent_at > received.sent_at
                 or outcomes.message_id > coalesce(received.message_id, '')
             )
-    group by outcomes.message_id, windows.window_hours
 
 ),
 
-classes as (
+before as (
+
+    select
+        pairs.message_id,
+        pairs.message_class,
+        windows.window_hours,
+        sum(pairs.weight) as weight,
+        sum(pairs.own_weight) as own_weight
+    from pairs
+    inner join windows
+        on pairs.received_at > {{ hours_after("pairs.sent_at", "-windows.window_hours") }}
+    group by pairs.message_id, pairs.message_class, windows.window_hours
+
+),
+
+-- What counts for its own class counts for all of them together too.
+counted as (
 
     select
         message_id,
-        message_class
-    from outcomes
+        message_class,
+        window_hours,
+        own_weight as weight
+    from before
+    where own_weight > 0
 
     union all
 
     select
         message_id,
-        'all' as message_class
-    from outcomes
+        'all' as message_class,
+        window_hours,
+        weight
+    from before
 
 ),
 
+-- Its number is the lowest cap that would have let the text go.
 int_text_pressure as (
 
     select
-        classes.message_id,
-        classes.message_class,
-        capped.window_hours,
-        -- The lowest cap that would have let the text go.
-        cast(
-            ceil(coalesce(
-                case classes.message_class when 'all' then before.weight else before.own_weight end,
-                0
-            )) as {{ dbt.type_int() }}
-        ) + 1 as message_number
-    from classes
-    inner join capped on classes.message_class = capped.message_class
-    left join before
+        counted.message_id,
+        counted.message_class,
+        counted.window_hours,
+        cast(ceil(counted.weight) as {{ dbt.type_int() }}) + 1 as message_number
+    from counted
+    inner join capped
         on
-            classes.message_id = before.message_id
-            and capped.window_hours = before.window_hours
+            counted.message_class = capped.message_class
+            and counted.window_hours = capped.window_hours
 
 )
 
