@@ -15,7 +15,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import duckdb
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -442,20 +441,18 @@ class Ledger:
         self,
         sync_run_id: int,
         destination: str,
-        rows: Iterable[tuple[str, str, str, str | None, str]],
-        consent: Iterable[str] = (),
+        rows: Iterable[tuple[str, str, str, str | None, str, bool]],
     ) -> None:
-        """Note (audience, contact_id, customer_id, tier, desired_hash) before it is sent.
+        """Note audience, contact, customer, tier, desired_hash and is_consent before they are sent.
 
-        `consent`: contacts among them who come off the list for want of consent.
+        `is_consent`: whether the contact comes off the list for want of consent.
         """
+        names = "audience, contact_id, customer_id, tier, desired_hash, is_consent"
         with self._connection:
+            self._stage(names, rows)
             self._connection.execute(
-                "insert into sync_rows (destination, audience, contact_id, customer_id, tier, "
-                "desired_hash, state, attempts, sync_run_id, is_consent) "
-                "select ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, "
-                "'processing', 1, ?, value ->> 1 in (select value from json_each(?)) "
-                "from json_each(?) where true "
+                f"insert into sync_rows (destination, state, attempts, sync_run_id, {names}) "
+                f"select ?, 'processing', 1, ?, {names} from staged where true "
                 "on conflict do update set tier = excluded.tier, "
                 "customer_id = excluded.customer_id, attempts = "
                 "case when desired_hash = excluded.desired_hash and state <> 'complete' "
@@ -463,7 +460,7 @@ class Ledger:
                 "state = 'processing', job_id = null, error_code = null, error = null, "
                 "next_try = null, sync_run_id = excluded.sync_run_id, "
                 "is_consent = excluded.is_consent",
-                (destination, sync_run_id, _json(consent), _json(rows)),
+                (destination, sync_run_id),
             )
 
     def record(
@@ -494,14 +491,15 @@ class Ledger:
             "next_try", 1, lambda attempts: waits[max(1, min(attempts, 8))]
         )
         with self._connection:
+            self._stage("contact_id", zip(contact_ids))
             self._connection.execute(
                 "update sync_rows set state = ?1, job_id = ?2, error_code = ?3, error = ?4, "
                 "next_try = iif(?1 = 'retry' or (?1 = 'rejected' and is_consent), "
                 "next_try(attempts), null), "
                 "accepted_hash = iif(?1 = 'complete', desired_hash, accepted_hash) "
                 "where destination = ?5 and audience = ?6 "
-                "and contact_id in (select value from json_each(?7))",
-                (state, job_id, code, error, destination, audience, _json(contact_ids)),
+                "and contact_id in (select contact_id from staged)",
+                (state, job_id, code, error, destination, audience),
             )
             # Whoever takes a contact off a list needs the id under which the platform knows them.
             self._connection.executemany(
@@ -646,10 +644,11 @@ class Ledger:
     def note_sure(self, destination: str, contact_ids: Iterable[str]) -> None:
         """Note that a platform has said of these since that they may be texted."""
         with self._connection:
+            self._stage("contact_id", zip(contact_ids))
             self._connection.execute(
                 "delete from unsure_contacts where destination = ? "
-                "and contact_id in (select value from json_each(?))",
-                (destination, _json(contact_ids)),
+                "and contact_id in (select contact_id from staged)",
+                (destination,),
             )
 
     def searched(self, list_hash: str) -> dict[str, str]:
@@ -904,6 +903,13 @@ class Ledger:
         )
         return found.fetchall()
 
+    def _stage(self, columns: str, rows: Iterable[Sequence[object]]) -> None:
+        """Rows as temp table `staged`: from there a whole set goes where it belongs in one step."""
+        places = ", ".join("?" for _ in columns.split(","))
+        self._connection.execute("drop table if exists temp.staged")
+        self._connection.execute(f"create temp table staged ({columns})")
+        self._connection.executemany(f"insert into staged values ({places})", rows)
+
     def _table(self, query: str, values: tuple[object, ...], schema: pa.Schema) -> pa.Table:
         cursor = self._connection.execute(query, values)
         batches = []
@@ -942,6 +948,7 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             if is_empty or not read_only:
                 _migrate(connection)
             connection.execute(f"pragma query_only = {read_only}")
+            connection.execute("pragma temp_store = memory")
             connection.execute("pragma secure_delete = on")  # who is erased leaves no bytes behind
             connection.execute(
                 "pragma cache_size = -131072"
@@ -1074,11 +1081,6 @@ def _in_utc(table: pa.Table, *names: str) -> pa.Table:
         column = pa.array(moments, pa.timestamp("us"))
         table = table.set_column(table.column_names.index(name), name, column)
     return table
-
-
-def _json(values: Iterable[object]) -> str:
-    """Values for `json_each`: sets of rows go into SQLite faster so than one by one."""
-    return orjson.dumps(list(values)).decode()
 
 
 def _now() -> str:

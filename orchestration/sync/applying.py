@@ -142,15 +142,12 @@ class Applying:
         rows: pa.Table,
         call: Callable[[pa.Table], Iterator[Ack]],
     ) -> None:
-        columns = ("contact_id", "customer_id", "tier", "desired_hash")
+        columns = ("contact_id", "customer_id", "tier", "desired_hash", "is_consent")
         for start in range(0, rows.num_rows, _SLICE):
             part = rows.slice(start, _SLICE)
             sent = [part[column].to_pylist() for column in columns]
             self._ledger.intend(
-                self._run,
-                self._plan.destination,
-                zip(repeat(name), *sent),
-                _for_want_of_consent(part),
+                self._run, self._plan.destination, zip(repeat(name), *sent, strict=False)
             )
             self.done[what] += part.num_rows
             pending: set[str] = set()
@@ -201,13 +198,6 @@ def _expected(rows: pa.Table, name: str) -> tuple[dict[str, str], set[str], set[
     must_stand = {ids.get(contact_id, contact_id) for contact_id in must}
     may_stand = must_stand | {ids.get(contact_id, contact_id) for contact_id in may}
     return {vendor_id: contact_id for contact_id, vendor_id in ids.items()}, may_stand, must_stand
-
-
-def _for_want_of_consent(rows: pa.Table) -> list[str]:
-    """Who comes off a list for it; of profiles nobody does."""
-    if "is_consent" not in rows.column_names:
-        return []
-    return rows.filter(rows["is_consent"])["contact_id"].to_pylist()
 
 
 def _members(rows: pa.Table) -> list[Member]:

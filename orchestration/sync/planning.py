@@ -164,14 +164,22 @@ everyone as (
 
 ),
 
+shared_addresses as (
+
+    select lower(coalesce(audience.email, held_out.email)) as address
+    from audience
+    full join held_out using (contact_id)
+    group by all
+    having count(*) > 1
+
+),
+
 complete as (
 
     select
         everyone.* exclude (email, properties),
         -- A platform takes profiles of the same address for one: a shared one names nobody.
-        case
-            when count(*) over (partition by lower(everyone.email)) = 1 then everyone.email
-        end as email,
+        case when shared_addresses.address is null then everyone.email end as email,
         case
             when arms_of_contacts.properties is null then everyone.properties
             else cast(
@@ -180,6 +188,7 @@ complete as (
         end as properties,
     from everyone
     left join arms_of_contacts using (contact_id)
+    left join shared_addresses on lower(everyone.email) = shared_addresses.address
 
 )
 
@@ -347,6 +356,7 @@ select
     profiles.tier,
     held.vendor_id,
     coalesce(held_out.contact_id is not null, false) as is_held_out,
+    false as is_consent,
 from plan
 inner join profiles on plan.contact_id = profiles.contact_id
 left join held on held.audience = '{PROFILE}' and plan.contact_id = held.contact_id

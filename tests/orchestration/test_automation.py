@@ -218,7 +218,7 @@ def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
     build(own, members(1))
     with open_ledger(own) as ledger:
         run = ledger.start("outbox", AS_OF, is_sample=True)
-        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "on")])
+        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "on", False)])
         ledger.record("outbox", "vip", ["k"], "retry", code="busy")
         ledger.finish(run, "done", {})
     assert isinstance(look(), dg.SkipReason), "not yet"
@@ -240,7 +240,7 @@ def test_what_a_platform_did_not_take_is_pushed_again_when_its_time_has_come(
     assert isinstance(look(), dg.SkipReason), "a brake waits for a person"
     with open_ledger(own) as ledger:
         run = ledger.start("outbox", AS_OF, is_sample=True)
-        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "off")], {"k"})
+        ledger.intend(run, "outbox", [("vip", "k", "c", "Gold", "off", True)])
         ledger.record("outbox", "vip", ["k"], "retry", code="busy")
         ledger.finish(run, "refused", {}, "a brake")
     (request,) = look().run_requests

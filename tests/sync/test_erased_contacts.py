@@ -152,6 +152,6 @@ def test_whoever_is_built_in_again_by_mistake_is_not_sent(home: Settings, vendor
     build(home, members(3))
     with open_ledger(home) as ledger:
         run = ledger.start("vendor", AS_OF, is_sample=True)
-        ledger.intend(run, "vendor", [("vip", "k-c1", "k-c1", "Gold", "on")])
+        ledger.intend(run, "vendor", [("vip", "k-c1", "k-c1", "Gold", "on", False)])
     sync.push(home, "vendor", AS_OF)
     assert "c1" not in vendor.lists["vip"]

@@ -156,7 +156,7 @@ def test_what_failed_waits_longer_each_time_and_is_due_then(settings: Settings) 
         run = opened.start("vendor", AS_OF, is_sample=True)
         waits = []
         for _ in range(3):
-            opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "on")])
+            opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "on", False)])
             opened.record("vendor", "vip", ["k"], "retry", error="busy")
             with sqlite3.connect(settings.paths.ledger) as connection:
                 (when,) = connection.execute("select next_try from sync_rows").fetchone()
@@ -174,8 +174,7 @@ def test_what_was_refused_outright_is_due_again_only_for_want_of_consent(
 ) -> None:
     with open_ledger(settings) as opened:
         run = opened.start("vendor", AS_OF, is_sample=True)
-        who = {"k"} if is_consent else set()
-        opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "off")], who)
+        opened.intend(run, "vendor", [("vip", "k", "c", "Gold", "off", is_consent)])
         opened.record("vendor", "vip", ["k"], "rejected", error="no such list")
         assert opened.due("vendor", datetime.now(UTC)) == 0
         assert opened.due("vendor", datetime.now(UTC) + timedelta(minutes=6)) == is_consent
@@ -190,16 +189,72 @@ def test_the_hash_moves_on_acknowledgement_and_at_no_other_moment(settings: Sett
 
     with open_ledger(settings) as opened:
         run = opened.start("vendor", AS_OF, is_sample=True)
-        opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h1")])
+        opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h1", False)])
         assert accepted() == [None]
         for state in ("processing", "retry", "rejected"):
             opened.record("vendor", "profile", ["k"], state)
             assert accepted() == [None], state
         opened.record("vendor", "profile", ["k"], "complete")
         assert accepted() == ["h1"]
-        opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h2")])
+        opened.intend(run, "vendor", [("profile", "k", "c", "Gold", "h2", False)])
         opened.record("vendor", "profile", ["k"], "rejected")
         assert accepted() == ["h1"]
+
+
+def test_an_answer_moves_the_rows_that_it_names_and_no_other(settings: Settings) -> None:
+    """Whatever an id looks like: it is text, also where it could be a number or the end of one."""
+    names = [
+        "k",
+        "1",
+        "01",
+        "1e3",
+        "null",
+        "[2]",
+        'a"b',
+        "c\\d",
+        "e,f",
+        "Ünï\n",
+        "\u2028",
+        "'",
+        "🛍",
+    ]
+    rows = [
+        (audience, name, f"c-{name}", None, f"h-{name}", name in names[1::2])
+        for audience in ("profile", "vip")
+        for name in names
+    ]
+
+    def where(clause: str) -> list[str]:
+        with sqlite3.connect(settings.paths.ledger) as connection:
+            return [
+                name
+                for (name,) in connection.execute(
+                    f"select contact_id from sync_rows where {clause} order by contact_id"
+                )
+            ]
+
+    with open_ledger(settings) as opened:
+        for destination in ("vendor", "other"):
+            run = opened.start(destination, AS_OF, is_sample=True)
+            opened.intend(run, destination, rows)
+        asked = "customer_id = 'c-' || contact_id and desired_hash = 'h-' || contact_id"
+        assert where(asked) == sorted(names * 4)
+        assert where("is_consent") == sorted(names[1::2] * 4)
+        told = {name: f"v-{name}" for name in names[:2]}
+        opened.record("vendor", "vip", names[::2], "complete", vendor_ids=told)
+        assert where("accepted_hash = desired_hash and state = 'complete'") == sorted(names[::2])
+        assert where("state = 'processing' and accepted_hash is null") == sorted(
+            3 * names + names[1::2]
+        )
+        assert where("vendor_id = 'v-' || contact_id and destination = 'vendor'") == sorted(
+            2 * names[:2]
+        )
+        assert where("vendor_id is null and destination = 'other'") == sorted(2 * names)
+        for audience in ("profile", "vip"):
+            opened.record("vendor", audience, names, "processing", job_id="j")
+        everybody = {"profile": sorted(names), "vip": sorted(names)}
+        assert opened.rows_of_job("vendor", "j") == everybody
+        assert opened.rows_of_job("other", "j") == {}
 
 
 def test_opt_outs_are_kept_for_good(settings: Settings) -> None:

@@ -412,6 +412,44 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     assert (folder / files[4]).read_text() == "contact_id\nk-c2\n"
 
 
+def test_a_file_of_the_outbox_holds_ids_and_words_as_they_are(settings: Settings) -> None:
+    build(settings, members(4))
+    odd = ["a,b", 'c"d', " e ", "f\ng"]
+    with duckdb.connect(str(settings.paths.warehouse)) as connection:
+        for number, name in enumerate(odd, start=1):
+            connection.execute(
+                "update activation.sync_vip_audience set contact_id = $1, first_name = $1 "
+                f"where customer_id = 'c{number}'",
+                [name],
+            )
+    sync.push(settings, "outbox", AS_OF)
+    folder = settings.paths.outbox / "2026-07-01"
+    profiles = list(csv.DictReader((folder / "0001-3-profiles.csv").open(newline="")))
+    assert [row["contact_id"] for row in profiles] == sorted(odd)
+    assert [json.loads(row["properties"])["first_name"] for row in profiles] == sorted(odd)
+    added = list(csv.reader((folder / "0001-4-add-vip.csv").open(newline="")))
+    assert added == [["contact_id"], *([name] for name in sorted(odd))]
+
+
+def test_an_address_that_two_share_names_nobody(settings: Settings, vendor: Vendor) -> None:
+    """A platform takes profiles of one address for one; who is held out counts among them."""
+    build(settings, members(5))
+    with duckdb.connect(str(settings.paths.warehouse)) as connection:
+        connection.execute(f"attach '{settings.paths.build}' as vip_sms")
+        connection.execute(
+            "update activation.sync_vip_audience set email = case customer_id "
+            "when 'c1' then 'ann@example.com' when 'c2' then 'Ann@example.com' "
+            "when 'c3' then 'bob@example.com' when 'c4' then null else 'eve@example.com' end;"
+            "create or replace view activation.sync_vip_holdout as select as_of_date, "
+            "experiment_id, contact_id, customer_id, arm, cast(null as varchar) as phone, "
+            "case customer_id when 'c9001' then 'BOB@example.com' end as email "
+            "from vip_sms.marts.holdout_assignments"
+        )
+    sync.push(settings, "vendor", AS_OF)
+    addresses = {who: told.email for who, told in vendor.profiles.items()}
+    assert addresses == dict.fromkeys(vendor.profiles) | {"c5": "eve@example.com"}
+
+
 def test_what_a_killed_push_left_half_written_is_swept(settings: Settings) -> None:
     build(settings, members(2))
     half = settings.paths.outbox / "2026-06-30" / ".0001-2-profiles.csv.4711.tmp"
