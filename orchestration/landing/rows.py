@@ -114,9 +114,11 @@ def _written(column: Column, source_type: str) -> str:
         return f"case when not isnan({raw}) then {raw} end"
     if source_type != "VARCHAR":
         return raw
-    if column.verbatim:
-        return f"case when trim({raw}) <> '' then {raw} end"
-    return f"nullif(trim({raw}), '')"
+    # To trim is to look at each letter, and costs more than to load: plain ASCII needs none.
+    is_plain = f"strlen({raw}) = length({raw}) and {raw} >= '!' and not suffix({raw}, ' ')"
+    trimmed = f"nullif(trim({raw}), '')"
+    left = f"case when {trimmed} is not null then {raw} end" if column.verbatim else trimmed
+    return f"case when {is_plain} then {raw} else {left} end"
 
 
 def typed(column: Column, source_type: str) -> str:

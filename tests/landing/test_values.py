@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import product
 
+import duckdb
 import pytest
 from brand import Brand
 
+from orchestration.contract import Column
 from orchestration.errors import UserError
+from orchestration.landing import rows
 
 TIMES = {
     "2026-01-02 03:04:05": datetime(2026, 1, 2, 3, 4, 5),
@@ -103,6 +107,21 @@ def test_articles_that_differ_by_a_space_stay_two(brand: Brand):
     assert brand.rows(
         "select list_price from raw.order_lines inner join raw.products using (product_id)"
     ) == [(Decimal("16.13"),)]
+
+
+def test_text_loses_its_outer_spaces_of_any_kind_and_nothing_else():
+    letters = ["", " ", "a", "\t", "\n", "!", "\u00a0", "\u3000", "\u2009", "é", "🙂", "\x7f", "\0"]
+    texts = ["".join(each) for each in product(letters, repeat=4)]
+    for column, kept in (
+        (Column("name", "varchar", ""), "nullif(trim(raw_name), '')"),
+        (Column("name", "varchar", "", verbatim=True), "if(trim(raw_name) <> '', raw_name, null)"),
+    ):
+        (wrong,) = duckdb.execute(
+            f"select count_if({rows.typed(column, 'VARCHAR')} is distinct from {kept}) "
+            "from (select unnest($1::varchar[]) as raw_name)",
+            [[*texts, None]],
+        ).fetchone()
+        assert wrong == 0
 
 
 def test_values_of_a_list_and_codes_count_in_any_case(brand: Brand):
