@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import shutil
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from dbt_runs import create_source_tables, run_dbt
 
+from orchestration import cli
+from orchestration.assets import governance
 from orchestration.errors import UserError
 from orchestration.landing import land
 from orchestration.plots import shares_svg
 from orchestration.policy import POLICY_DIR
+from orchestration.resources import Warehouse
 from orchestration.sample import generate
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.simulate import TierFigures, simulate, warnings_of
+from orchestration.simulate import Simulation, TierFigures, simulate, warnings_of
 from orchestration.warehouse import connect
 
 AS_OF = date(2026, 7, 1)
@@ -64,14 +70,28 @@ def test_the_policy_in_force_moves_nobody(built: Settings, tmp_path: Path) -> No
     assert (tmp_path / "moves.csv").read_text() == "customer_id,tier,draft_tier\n"
 
 
-@pytest.mark.slow
-def test_a_draft_that_begins_later_is_replayed_from_the_start(
-    built: Settings, tmp_path: Path
-) -> None:
-    draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
+@dataclass(frozen=True)
+class Replayed:
+    """A draft, what came of it, and the list of who moves."""
+
+    draft: Path
+    made: Simulation
+    moves: Path
+
+
+@pytest.fixture(scope="module")
+def later(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """One tier, to begin next year."""
+    folder = tmp_path_factory.mktemp("later")
+    draft = Path(shutil.copytree(EXAMPLES / "one_tier", folder / "draft"))
     text = (draft / "policy_versions.csv").read_text().replace("2000-01-01", "2027-01-01")
     (draft / "policy_versions.csv").write_text(text)
-    made = simulate(built, draft, tmp_path / "moves.csv")
+    return Replayed(draft, simulate(built, draft, folder / "moves.csv"), folder / "moves.csv")
+
+
+@pytest.mark.slow
+def test_a_draft_that_begins_later_is_replayed_from_the_start(later: Replayed) -> None:
+    made = later.made
     assert made.is_replayed_from_the_start
     assert made.draft_version == "one-tier"
     # The same 2,000 as Silver, and a drop instead of a soft landing: some fall out of it.
@@ -80,11 +100,65 @@ def test_a_draft_that_begins_later_is_replayed_from_the_start(
     assert 0 < vip.members <= sum(now.values())
     assert vip.benefit_cost == vip.members * 37
     assert made.leavers == sum(now.values()) - vip.members + made.joiners
-    with (tmp_path / "moves.csv").open() as file:
+    with later.moves.open() as file:
         rows = list(csv.DictReader(file))
     changed = sum(customers for was, becomes, customers in made.moves if was != becomes)
-    assert len(rows) == changed
-    assert made.as_dict()["as_of_date"] == "2026-07-01"
+    assert len(rows) == changed > 0
+
+
+@pytest.mark.slow
+def test_the_command_tells_it_as_text_and_as_json(
+    built: Settings,
+    later: Replayed,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = []
+    replay = "orchestration.simulate.simulate"
+    monkeypatch.setattr(replay, lambda *given: asked.append(given[1:3]) or later.made)
+    cli.simulate(later.draft, home=built.paths.home, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["policy_version"], told["draft_version"]) == ("2026.1", "one-tier")
+    (vip,) = told["draft"]
+    assert (vip["tier"], vip["members"]) == ("vip", later.made.draft[0].members)
+    assert {"share_of_active", "margin_12m", "benefit_cost", "discount_at_most"} < vip.keys()
+    matrix = {(each["from"], each["to"]): each["customers"] for each in told["moves"]}
+    assert sum(matrix[was, "vip"] for was, becomes in matrix if becomes == "vip") == vip["members"]
+    assert {each["policy"] for each in told["history"]} == {"now", "draft"}
+
+    cli.simulate(later.draft, later.moves, home=built.paths.home)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Policy one-tier beside 2026.1, night of 2026-07-01" in shown
+    assert f"draft vip {vip['members']:,} {vip['share_of_active']:.1%}" in shown
+    assert f"{told['joiners']:,} would join, {told['leavers']:,} would leave" in shown
+    assert "moves.csv" in shown
+    assert asked == [(later.draft, None), (later.draft, later.moves)]
+
+
+@pytest.mark.slow
+def test_the_asset_shows_tiers_moves_and_a_plot(
+    built: Settings, later: Replayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIP_POLICY_DRAFT", raising=False)
+    monkeypatch.setattr(governance, "simulate", lambda _, draft: {later.draft: later.made}[draft])
+
+    def materialise(draft: str) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            [governance.policy_simulation],
+            resources={"warehouse": Warehouse(home=str(built.paths.home))},
+            run_config={"ops": {"policy_simulation": {"config": {"folder": draft}}}},
+            raise_on_error=False,
+        )
+
+    result = materialise(str(later.draft))
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert metadata["joiners"].value == later.made.joiners
+    assert "| draft | vip |" in metadata["tiers"].value and "| now | silver |" in str(metadata)
+    assert "vip" in metadata["moves"].value
+    assert "data:image/svg" in metadata["share of active customers"].value
+    (failure,) = materialise("").get_step_failure_events()
+    assert "name the folder of the draft" in str(failure.event_specific_data)
 
 
 @pytest.mark.slow
