@@ -108,10 +108,11 @@ def check(raw: Raw = None, as_json: AsJson = False) -> None:
     from orchestration import quality
     from orchestration.erasure.identifiers import read as read_erased
     from orchestration.landing import land, resolve_as_of
-    from orchestration.policy import require_sound
+    from orchestration.policy import require_in_force, require_sound
 
     require_sound()
     as_of_date = resolve_as_of(settings.raw_dir, _today())
+    require_in_force(as_of_date)
     with tempfile.TemporaryDirectory(prefix="vip-check-") as folder:
         trial = type(settings)(home=Path(folder))  # a home of its own; all else as it is
         with _Steps(quiet=as_json) as steps:

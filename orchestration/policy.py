@@ -125,6 +125,18 @@ def require_sound(folder: Path | None = None) -> None:
         raise UserError(f"the policy in {folder.name} contradicts itself: {shown}{more}")
 
 
+def require_in_force(night: date, folder: Path | None = None) -> None:
+    """Raise `UserError` where no version of a sound policy rules on `night`.
+
+    Without a policy nobody holds a tier: such a night would take everybody off every list.
+    """
+    folder = folder or POLICY_DIR
+    first = min(read_policy(folder).versions, key=lambda row: row["effective_from"])
+    if first["effective_from"] > night.isoformat():
+        begins = first.problem(f"the first version begins on {first['effective_from']}")
+        raise UserError(f"no policy rules on {night}: {begins}")
+
+
 def find_problems(folder: Path) -> list[Problem]:
     """Every fault of the policy in `folder`, in the order of its files; empty where it is sound."""
     policy = read_policy(folder)

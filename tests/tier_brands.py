@@ -346,15 +346,20 @@ HISTORY = (
 
 
 def some_world(
-    rng: random.Random, size: int, versions: Sequence[Version] | None = None, regulars: int = 0
+    rng: random.Random,
+    size: int,
+    versions: Sequence[Version] | None = None,
+    regulars: int = 0,
+    night: date | None = None,
 ) -> World:
     """Random customers, `regulars` among them who buy as models suppose, on a random night.
 
-    The policy is a random one where none is given.
+    Night and policy are random ones where none is given.
     """
     customers = {f"c{number:02d}": some_customer(rng) for number in range(size)}
     customers |= {f"r{number:02d}": a_regular(rng) for number in range(regulars)}
     as_of = rng.choice([some_day(rng), date(2025, 7, 1), date(2025, 1, 1), date(2024, 2, 29)])
+    as_of = night or as_of
     versions = versions or some_policy(rng)
     return World(customers, versions, as_of, FIRST_DAY, add_months(LAST_DAY, 40))
 

@@ -114,6 +114,10 @@ class Version:
         }
 
 
+BEFORE = Version(date.min, None, 0, "daily", "drop", tiers=())
+"""What rules before the first version: no tiers."""
+
+
 # ---- dates
 
 
@@ -421,7 +425,10 @@ class World:
         self.customers, self.versions, self.as_of = customers, versions, as_of
         self.first, self.days = first, days(first, last)
         self.ruling = [
-            next(v for v in versions if v.begins <= day and (v.ends is None or day < v.ends))
+            next(
+                (v for v in versions if v.begins <= day and (v.ends is None or day < v.ends)),
+                BEFORE,
+            )
             for day in self.days
         ]
         self.projected = Projections(customers, as_of)
@@ -605,8 +612,9 @@ class World:
 
     def walk(self, customer: str) -> list[Step]:
         """Follow one customer night by night; beyond `as_of` nothing more is bought."""
-        ranks = {v.name: self.qualified(customer, v).tolist() for v in self.versions}
-        excluded = {v.name: self.excluded(customer, v) for v in self.versions}
+        versions = (BEFORE, *self.versions)
+        ranks = {v.name: self.qualified(customer, v).tolist() for v in versions}
+        excluded = {v.name: self.excluded(customer, v) for v in versions}
         steps: list[Step] = []
         held, grace_from = 0, None
         for night, (day, version) in enumerate(zip(self.days, self.ruling, strict=True)):

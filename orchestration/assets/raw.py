@@ -9,7 +9,7 @@ from orchestration.contract import load_contract
 from orchestration.errors import UserError
 from orchestration.landing import LOGS, land
 from orchestration.partitions import as_of_partitions, night_of, one_night_a_run
-from orchestration.policy import require_sound
+from orchestration.policy import require_in_force, require_sound
 from orchestration.resources import Warehouse
 from orchestration.sync import hear_handed_over, hear_opt_outs
 from orchestration.warehouse import connect
@@ -42,8 +42,10 @@ def landing(
     """Load the raw folder into typed tables, all or none; what does not fit is kept apart."""
     settings = warehouse.settings
     with plain_errors():
+        night = night_of(context.partition_key)
         require_sound()  # a policy that contradicts itself builds nothing, from the first step on
-        report = land(settings, settings.raw_dir, night_of(context.partition_key), context.run_id)
+        require_in_force(night)
+        report = land(settings, settings.raw_dir, night, context.run_id)
     if report.unused_files:
         context.log.warning("files that no table claims: %s", ", ".join(report.unused_files))
     with connect(settings, read_only=True) as connection:

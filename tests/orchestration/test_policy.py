@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +17,7 @@ from orchestration import policy as written
 from orchestration.assets.raw import landing
 from orchestration.cli import check
 from orchestration.errors import UserError
-from orchestration.policy import POLICY_DIR, find_problems, require_sound
+from orchestration.policy import POLICY_DIR, find_problems, require_in_force, require_sound
 from orchestration.resources import Warehouse
 
 Rows = list[dict[str, str]]
@@ -256,10 +258,27 @@ def test_files_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> No
     assert absent.fault == "there is no such folder"
 
 
-def test_neither_night_nor_check_begins_on_a_policy_that_contradicts_itself(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        (RULES, put(3, threshold="2000"), r"tier_rules\.csv line 3"),
+        (
+            VERSIONS,
+            put(2, effective_from="2100-01-01"),
+            r"no policy rules on 20..-..-..: policy_versions\.csv line 2 \(2026\.1\): the first "
+            r"version begins on 2100-01-01",
+        ),
+    ],
+)
+def test_neither_night_nor_check_begins_on_a_policy_that_cannot_rule(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    change: Callable[[Rows], object],
+    said: str,
 ) -> None:
-    spoil(folder, RULES, put(3, threshold="2000"))
+    spoil(folder, file, change)
     monkeypatch.setattr(written, "POLICY_DIR", folder)
     shutil.copy(POLICY_DIR / written.REGISTRY, folder)
     home = tmp_path / "home"
@@ -273,9 +292,18 @@ def test_neither_night_nor_check_begins_on_a_policy_that_contradicts_itself(
     )
     assert not night.success
     (failure,) = night.get_step_failure_events()
-    assert "tier_rules.csv line 3" in str(failure.event_specific_data)
+    assert re.search(said, str(failure.event_specific_data))
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.execute("select * from duckdb_tables()").fetchall() == []
 
-    with pytest.raises(UserError, match=r"tier_rules\.csv line 3"):
+    with pytest.raises(UserError, match=said):
         check(raw=tmp_path)
+
+
+def test_the_first_day_of_a_policy_is_in_force_and_the_day_before_is_not(folder: Path) -> None:
+    spoil(folder, VERSIONS, successor(effective_from="2026-07-01"))
+    spoil(folder, VERSIONS, put(2, effective_from="2026-02-01"))
+    require_in_force(date(2026, 2, 1), folder)
+    require_in_force(date(2030, 1, 1), folder)
+    with pytest.raises(UserError, match="no policy rules on 2026-01-31"):
+        require_in_force(date(2026, 1, 31), folder)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -35,6 +36,7 @@ from tier_brands import (
     looks_ahead,
     some_day,
     some_foreseen_tiers,
+    some_policy,
     some_world,
 )
 from tier_reference import UNIT, Rule, Tier, Version
@@ -50,6 +52,8 @@ CUSTOMERS = 50
 BRANDS = amount(usual=40, long=200)
 FORESEEING = amount(usual=2, long=20)
 """Brands under policies that look at what is projected, by the model where it wins."""
+STARTING = amount(usual=5, long=50)
+"""Brands whose programme begins when they had customers already."""
 SAID = (
     *("daily", *CADENCES),
     *(f"cuts {cadence}" for cadence in CADENCES),
@@ -129,12 +133,13 @@ def compare(
     limits: dict[str, float] | None = None,
     size: int = CUSTOMERS,
     regulars: int = 0,
+    night: date | None = None,
 ) -> Counter[str]:
     """Build one brand both ways; fail at the first customer who differs; tell what was met.
 
     `limits` are parameters of what is projected.
     """
-    world = some_world(random.Random(seed), size, versions, regulars)
+    world = some_world(random.Random(seed), size, versions, regulars, night)
     world.projected.limits = world.projected.limits | (limits or {})
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         for statement in statements:
@@ -217,6 +222,22 @@ def test_what_is_projected_is_what_was_known_on_each_evaluation(statements: list
         met += compare(statements, seed, versions, ANY_MODEL, size=20, regulars=80)
     assert met["baseline"] and met["mbg_nbd_own_margin"] + met["mbg_nbd_gamma_gamma"], met
     assert min(met[each] for each in ("qualified", "demoted", "projected")) > FORESEEING, met
+
+
+@pytest.mark.timeout(900)
+def test_a_programme_that_begins_in_mid_history_lets_in_whoever_qualifies_on_that_day(
+    statements: list[str],
+) -> None:
+    met: Counter[str] = Counter()
+    for seed in range(STARTING):
+        rng = random.Random(seed)
+        start = some_day(rng)
+        later = [version for version in some_policy(rng, changes=2) if version.begins > start]
+        first = replace(some_policy(rng, changes=0)[0], begins=start, ends=None)
+        if later:
+            first = replace(first, ends=later[0].begins)
+        met += compare(statements, seed, [first, *later], night=date(2025, 7, 1))
+    assert min(met[each] for each in ("qualified", "demoted", "policy_changed")) >= STARTING, met
 
 
 def said(versions: list[Version]) -> Counter[str]:
