@@ -39,6 +39,7 @@
         "brand": dbt.type_string(),
         "campaign_id": dbt.type_string(),
         "campaign_name": dbt.type_string(),
+        "order_id": dbt.type_string(),
         "amount": "decimal(18, 4)",
         "quantity": dbt.type_int(),
         "due_on": "date",

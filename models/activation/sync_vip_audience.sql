@@ -84,6 +84,7 @@ sync_vip_audience as (
         messages.brand as message_brand,
         messages.campaign_id as message_campaign_id,
         messages.campaign_name as message_campaign_name,
+        messages.order_id as message_order_id,
         messages.amount as message_amount,
         messages.quantity as message_quantity,
         messages.due_on as message_due_on,

@@ -13,7 +13,7 @@ int_audience_service_recovery as (
         incident_id as subject_id,
         opened_at as occurred_at,
         {{ days_after("opened_at", "recovery_days") }} as expires_at,
-        {{ merge_fields() }}
+        {{ merge_fields(order_id="order_id") }}
     from incidents
     where resolved_at is null and incident_type <> 'delay'
 
