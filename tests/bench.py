@@ -49,6 +49,7 @@ SUBJECTS = {
     "rfm": ".*rfm",
     "lifetime values": ".*ltv|int_rising_stars|int_history_counts|int_margin_counts",
     "tiers": ".*tier|inactive_vips|benefit_usage",
+    "readouts": ".*saturation|frequency_cap_proposals|experiment_|programme_|.*economics",
     "segments": ".*segment|.*lookalike|customer_lists|threshold_|int_spend_bins|vip_traits",
 }
 """How the names of a subject's models begin: the first of two has them. What they read and nobody
