@@ -376,6 +376,8 @@ def hold(
         spans.setdefault(who, []).append(tuple(span))
     rows = {row["customer_id"]: row for row in standings}
     met: Counter[str] = Counter()
+    # A search ends a hair elsewhere when what it learns from is added up in another order.
+    near = 1e-6 if any(looks_ahead(version) for version in world.versions) else 1e-9
     for who, customer in world.customers.items():
         steps = world.walk(who)
         history, standing = world.history(steps), world.standing(who, steps)
@@ -386,7 +388,7 @@ def hold(
             name: int(row[name] * UNIT) if name in MONEY and row[name] is not None else row[name]
             for name in standing
         }
-        built["progress_to_next_tier"] = pytest.approx(built["progress_to_next_tier"], abs=1e-9)
+        built["progress_to_next_tier"] = pytest.approx(built["progress_to_next_tier"], abs=near)
         assert standing == built, shown
         met.update(span[5] for span in history)
         met["projected"] += standing["projected_demotion_on"] is not None
