@@ -26,15 +26,45 @@ tier_history as (
 
 ),
 
+text_count as (
+
+    select count(*) as texts
+    from texts
+
+),
+
+text_contacts as (
+
+    select distinct contact_id
+    from texts
+
+),
+
+-- Of a long log contacts are drawn by lot, each with all of their texts: rates need no more.
+drawn as (
+
+    select text_contacts.contact_id
+    from text_contacts
+    cross join text_count
+    where
+        {{ hash_bucket("'saturation'", "text_contacts.contact_id") }}
+        < {{ ratio(parameter("saturation_texts_most"), "text_count.texts") }}
+
+),
+
 -- What is said after a text is said of the last one before it, for as long as people react.
 heard as (
 
     select
-        *,
-        {{ hours_after("sent_at", "24 * " ~ parameter("saturation_reaction_days")) }}
+        texts.*,
+        {{ hours_after("texts.sent_at", "24 * " ~ parameter("saturation_reaction_days")) }}
             as heard_until,
-        lead(sent_at) over (partition by contact_id order by sent_at, message_id) as next_sent_at
+        lead(texts.sent_at) over (
+            partition by texts.contact_id
+            order by texts.sent_at, texts.message_id
+        ) as next_sent_at
     from texts
+    inner join drawn on texts.contact_id = drawn.contact_id
 
 ),
 
