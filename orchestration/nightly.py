@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from orchestration.dbt_runner import prepare_manifest
 from orchestration.errors import UserError, mask
 from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.warm_dbt import warm_dbt
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -85,10 +87,20 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
     _admit(settings, as_of_date)
     home = prepare_dagster_home(settings)
 
+    # dbt reads the project while this process does: both take seconds, on a core each.
+    prepare_manifest(settings)
+    with warm_dbt() as address:
+        return _run(settings, as_of_date, listener, home, address)
+
+
+def _run(
+    settings: Settings, as_of_date: date, listener: Listener, home: Path, dbt_address: str
+) -> Outcome:
     from sqlalchemy.exc import OperationalError
 
     from orchestration.definitions import build_defs
     from orchestration.jobs import nightly_job
+    from orchestration.resources import Dbt
     from orchestration.warehouse import writer_lock
 
     outcome = Outcome()
@@ -96,7 +108,10 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
         with writer_lock(settings):  # a run at work keeps its log and is not called dead
             log = _log_of(settings, as_of_date)
             _retire_dead_runs(instance, nightly_job.name)
-        definitions = build_defs(loggers={"night": _logger(outcome, listener, log)})
+        definitions = build_defs(
+            resources={"dbt": Dbt.of_project(address=dbt_address)},
+            loggers={"night": _logger(outcome, listener, log)},
+        )
         printed = _LogStream(log)
         with redirect_stdout(printed), redirect_stderr(printed):
             try:

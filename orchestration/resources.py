@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from functools import cached_property
 from importlib.metadata import version
@@ -55,12 +55,16 @@ class Dbt(DbtCliResource):
     second time in this process for row counts that the warehouse tells for nothing.
     """
 
+    address: str = ""
+    """Where a warm dbt waits already; else each run starts its own."""
+
     _address: str = PrivateAttr()
 
     @classmethod
-    def of_project(cls) -> Dbt:
+    def of_project(cls, address: str = "") -> Dbt:
         """The dbt of the project beside this package; needs no dbt on the PATH."""
         return cls(
+            address=address,
             project_dir=PROJECT_DIR,
             profiles_dir=PROJECT_DIR,
             dbt_executable=sys.executable,
@@ -70,7 +74,7 @@ class Dbt(DbtCliResource):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Dbt]:
         """Let a process read the project while the run does other things."""
-        with warm_dbt() as self._address:
+        with nullcontext(self.address) if self.address else warm_dbt() as self._address:
             yield self
 
     @cached_property

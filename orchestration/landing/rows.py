@@ -155,6 +155,8 @@ def typed(column: Column, source_type: str) -> str:
     if kind == "boolean":
         return value if source_type == "BOOLEAN" else f"try_cast({text} as boolean)"
     number = value if is_number else text
+    if kind == "integer" and source_type in _INTEGERS:
+        return f"try_cast({value} as integer)"
     if kind == "integer":  # a cast alone would round
         exact = f"try_cast({number} as decimal(38, 4))"
         return f"case when {exact} = trunc({exact}) then try_cast({exact} as integer) end"
