@@ -1,33 +1,37 @@
--- Failure means an order's discount was not spread over its lines to the last digit. A discount
--- larger than its order is worth the order: nobody is paid for buying.
+-- Failure means an order's discount was not spread over its lines to the last digit, or that a line
+-- of an order without one bears a share. A discount larger than its order is worth the order: nobody
+-- is paid for buying.
 with
 
-lines as (
+discounted_orders as (
 
     select
         order_id,
-        sum(gross_revenue - line_discount_amount) as order_value,
-        sum(order_discount_share) as spread_discount
-    from {{ ref("int_order_lines_costed") }}
-    group by order_id
+        {{ in_reporting_currency("order_discount_amount") }} as order_discount_amount
+    from {{ ref("stg_orders") }}
+    where order_discount_amount <> 0
 
 ),
 
 orders as (
 
     select
-        order_id,
-        {{ in_reporting_currency("coalesce(order_discount_amount, 0)") }} as order_discount_amount
-    from {{ ref("stg_orders") }}
+        order_lines.order_id,
+        max(coalesce(discounted_orders.order_discount_amount, 0)) as order_discount_amount,
+        sum(order_lines.gross_revenue - order_lines.line_discount_amount) as order_value,
+        sum(order_lines.order_discount_share) as spread_discount
+    from {{ ref("int_order_lines_costed") }} as order_lines
+    left join discounted_orders on order_lines.order_id = discounted_orders.order_id
+    where
+        discounted_orders.order_id is not null
+        or order_lines.order_discount_share <> 0
+    group by order_lines.order_id
 
 )
 
 select
-    lines.order_id,
-    least(orders.order_discount_amount, greatest(lines.order_value, 0)) as expected,
-    lines.spread_discount as observed
-from lines
-inner join orders on lines.order_id = orders.order_id
-where
-    lines.spread_discount
-    <> least(orders.order_discount_amount, greatest(lines.order_value, 0))
+    order_id,
+    least(order_discount_amount, greatest(order_value, 0)) as expected,
+    spread_discount as observed
+from orders
+where spread_discount <> least(order_discount_amount, greatest(order_value, 0))
