@@ -54,7 +54,7 @@ bench-delivery: $(READY) ## what a plan of a million costs, and the pace of a pu
 docs: $(READY) ## write the data dictionary anew
 	@$(BIN)/python -m orchestration.dictionary
 
-reference: $(READY) ## write the reference seeds that libraries know: holidays, phone prefixes, zones
+reference: $(READY) ## write the reference seeds that libraries know: holidays, phone prefixes, lines, zones
 	@$(BIN)/python -m orchestration.reference_tables
 
 lock: $(READY) ## compile the locks from pyproject.toml

@@ -1,4 +1,4 @@
-"""Reference seeds that follow from libraries: public holidays, phone prefixes, zones of regions.
+"""Reference seeds that follow from libraries: public holidays, phone prefixes, lines, zones.
 
 `make reference` writes them anew; a test holds the committed files against what it would write.
 What people decide (hours, caps, stop words, consent by region) is written by hand and not here.
@@ -17,6 +17,7 @@ from pathlib import Path
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from phonenumbers.tzdata import TIMEZONE_DATA
 
+from orchestration.number_plans import line_prefixes
 from orchestration.settings import PROJECT_DIR
 
 REFERENCE_DIR = PROJECT_DIR / "seeds" / "reference"
@@ -88,6 +89,20 @@ def phone_prefixes() -> list[Row]:
     return sorted((prefix, ",".join(sorted(zones))) for prefix, zones in TIMEZONE_DATA.items())
 
 
+def phone_lines() -> list[Row]:
+    """(phone_prefix, line_type) of the calling codes of countries that a rule is written for.
+
+    Source: `phonenumbers`, by `number_plans.line_prefixes`.
+    """
+    ruled = _countries_with_rules()
+    return sorted(
+        row
+        for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
+        if ruled & set(regions)
+        for row in line_prefixes(code)
+    )
+
+
 def calling_codes() -> list[Row]:
     """(calling_code, country_code): the main country of each; those of no country are left out."""
     codes = ((str(code), regions[0]) for code, regions in COUNTRY_CODE_TO_REGION_CODE.items())
@@ -112,6 +127,7 @@ def region_zones() -> list[Row]:
 TABLES = {
     "public_holidays": (("region_code", "holiday_on", "holiday_name"), public_holidays),
     "phone_prefixes": (("phone_prefix", "time_zones"), phone_prefixes),
+    "phone_lines": (("phone_prefix", "line_type"), phone_lines),
     "calling_codes": (("calling_code", "country_code"), calling_codes),
     "region_zones": (("region_code", "time_zones"), region_zones),
 }
@@ -129,6 +145,13 @@ def write(folder: Path = REFERENCE_DIR) -> None:
 def _rows(seed: str) -> list[dict[str, str]]:
     with (REFERENCE_DIR / f"{seed}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _countries_with_rules() -> set[str]:
+    """Countries that rules name, and those that the rules of another region stand in for."""
+    named = {row["region_code"] for row in _rows("sms_rules")} - {"EU", "ZZ"}
+    standing_in = {row["country_code"] for row in _rows("rule_regions")}
+    return {region for region in named if len(region) == 2} | standing_in
 
 
 def _regions_without_holidays() -> set[str]:

@@ -18,6 +18,12 @@ contacts_in_doubt as (
 
 ),
 
+phone_lines as (
+
+    select * from {{ ref("int_phone_lines") }}
+
+),
+
 suppressions as (
 
     select * from {{ ref("int_contact_suppressions") }}
@@ -34,6 +40,7 @@ int_customer_eligibility as (
             when contacts.is_test then 'test_account'
             when suppressions.contact_id is not null then 'suppressed'
             when contacts.phone_e164 is null then 'no_phone'
+            when not phone_lines.is_textable then 'not_textable'
             when contacts.is_shared_too_widely then 'shared_phone'
             when contacts_in_doubt.contact_id is not null then 'consent_unreadable'
             when marketing.state = 'opted_out' then 'opted_out'
@@ -44,6 +51,7 @@ int_customer_eligibility as (
             when contacts.is_test then 'test_account'
             when suppressions.contact_id is not null then 'suppressed'
             when contacts.phone_e164 is null then 'no_phone'
+            when not phone_lines.is_textable then 'not_textable'
             when contacts.is_shared_too_widely then 'shared_phone'
             when contacts_in_doubt.contact_id is not null then 'consent_unreadable'
             when transactional.state = 'opted_out' then 'opted_out'
@@ -53,6 +61,7 @@ int_customer_eligibility as (
     from contacts
     left join suppressions on contacts.contact_id = suppressions.contact_id
     left join contacts_in_doubt on contacts.contact_id = contacts_in_doubt.contact_id
+    left join phone_lines on contacts.phone_e164 = phone_lines.phone_e164
     left join consents as marketing
         on
             contacts.contact_id = marketing.contact_id

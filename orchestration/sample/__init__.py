@@ -240,6 +240,8 @@ def _constants(plan: Plan) -> dict[str, Any]:
         "test_accounts": brand.TEST_ACCOUNTS,
         "no_phone": brand.NO_PHONE,
         "bad_phone": brand.BAD_PHONE,
+        "landlines": brand.LANDLINES,
+        "landlines_of_core": brand.LANDLINES_OF_CORE,
         "suppressed": brand.SUPPRESSED,
         "wear": brand.WEAR,
         "before_window": brand.BEFORE_WINDOW,

@@ -242,6 +242,7 @@ CHANNELS = ("paid_social", "search", "organic", "referral", "store", "influencer
 
 # Phones: shares of customers. The widely shared number is that of a store's till.
 NO_PHONE, BAD_PHONE = 0.03, 0.015
+LANDLINES, LANDLINES_OF_CORE = 0.10, 0.25  # where a number tells that it is one
 HOUSEHOLD_SHARE, HOUSEHOLD_SHARE_OF_CORE = 0.04, 0.25  # of blocks of four
 WIDE_EVERY, WIDE_SIZE = 25_000, 7
 # Valid in no country of the brand; "555-0123" would be a number in Germany.

@@ -193,6 +193,7 @@ DEFINITIONS = {
     "never_consented": "the contact has no readable marketing word before the as-of date",
     "suppressed": "a suppression of the contact is in force on the as-of date",
     "no_phone": "the phone is missing or no valid number",
+    "not_textable": "the phone is a landline, as its number tells",
     "shared_phone": "the phone stands on more accounts than the policy allows",
     "consent_unreadable": "a row about the contact's consent or suppression cannot be read",
     "rising_stars": "spent more in each of the last six whole months than in the one before",
@@ -433,6 +434,7 @@ def _special_ids(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         "suppressed": "is_suppressed",
         "test": "is_test",
         "no_phone": "e164 is null",
+        "not_textable": "is_landline",
         "shared_phone": "is_shared_too_widely",
         "consent_unreadable": "is_unreadable",
         # Less than eight months of data do not hold their seven orders.

@@ -358,6 +358,8 @@ CASES = {
         ],
     ),
     "no phone": Case("no_phone", "no_phone", customer={"phone_e164": None}),
+    "a landline": Case("not_textable", "not_textable", customer={"phone_e164": "+442079460000"}),
+    "a mobile abroad": Case(None, None, customer={"phone_e164": "+447400000123"}),
     "a test account": Case("test_account", "test_account", customer={"is_test": True}),
     "five on one phone are a household": Case(None, None, others=4),
     "six are a till": Case("shared_phone", "shared_phone", others=5),

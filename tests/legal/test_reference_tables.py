@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import random
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import phonenumbers
 import pytest
-from phonenumbers import timezone
+from amount import amount
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType, timezone
 
 from orchestration import reference_tables
+from orchestration.number_plans import LINE_TYPES, LONGEST
+from orchestration.phones import to_e164
 from orchestration.settings import PROJECT_DIR
 
 REFERENCE = PROJECT_DIR / "seeds" / "reference"
@@ -52,6 +58,74 @@ def test_prefixes_say_what_the_library_says(number: str) -> None:
     longest = next(number[1:end] for end in range(10, 1, -1) if number[1:end] in prefixes)
     zones = timezone.time_zones_for_geographical_number(phonenumbers.parse(number))
     assert prefixes[longest].split(",") == sorted(zones)
+
+
+LINE_OF = {getattr(PhoneNumberType, name.upper()): name for name in LINE_TYPES}
+
+
+def valid_numbers(beginning: str, dice: random.Random, tries: int) -> Iterator[str]:
+    """Valid numbers of any length that begin so, as digits in the form that landing gives them."""
+    for _ in range(tries):
+        more = dice.randint(max(0, 8 - len(beginning)), max(0, 13 - len(beginning)))
+        digits = beginning + "".join(dice.choices("0123456789", k=more))
+        number = to_e164(f"+{digits}", None)
+        if number:
+            yield number[1:]
+
+
+def test_lines_are_what_the_library_says_of_random_numbers() -> None:
+    """Of a number with a prefix the same kind of line; and few landlines of Europe have none."""
+    lines = {row["phone_prefix"]: row["line_type"] for row in seed("phone_lines")}
+    codes = {str(code) for code in COUNTRY_CODE_TO_REGION_CODE}
+    ours = {next(prefix[:n] for n in (1, 2, 3) if prefix[:n] in codes) for prefix in lines}
+    dice = random.Random(1)
+    some = dice.sample(sorted(lines), amount(usual=1500, long=len(lines)))
+    told: Counter[str] = Counter()
+    missed = 0
+    for beginning in [*some, *(code + digit for code in sorted(ours) for digit in "0123456789")]:
+        for digits in valid_numbers(beginning, dice, tries=10):
+            said = phonenumbers.number_type(phonenumbers.parse(f"+{digits}"))
+            found = [lines[digits[:n]] for n in range(1, LONGEST + 1) if digits[:n] in lines]
+            assert len(found) < 2, f"+{digits[:LONGEST]} has two prefixes"
+            if found:
+                assert found == [LINE_OF.get(said)], f"+{digits[:LONGEST]}"
+                told[found[0]] += 1
+            elif said == PhoneNumberType.FIXED_LINE and digits[0] != "1":
+                missed += 1
+    assert set(told) >= set(LINE_TYPES) - {"voicemail"}, told
+    assert missed < told["fixed_line"] / 50
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        ("442079460958", "fixed_line"),
+        ("447400123456", "mobile"),
+        ("447640123456", "pager"),
+        ("33144556677", "fixed_line"),
+        ("33612345678", "mobile"),
+        ("493023125999", "fixed_line"),
+        ("61491570006", "mobile"),
+        ("18005550100", "toll_free"),
+        ("12125550100", None),
+        ("16135550100", None),
+        ("41446681800", None),
+    ],
+)
+def test_lines_of_known_numbers(number: str, line: str | None) -> None:
+    """By the plans as people know them; nobody can say in North America, or without a rule."""
+    lines = {row["phone_prefix"]: row["line_type"] for row in seed("phone_lines")}
+    found = [lines[number[:n]] for n in range(1, LONGEST + 1) if number[:n] in lines]
+    assert found == ([line] if line else [])
+
+
+def test_every_kind_of_line_that_a_prefix_names_is_judged() -> None:
+    judged = {row["line_type"]: row["is_textable"] for row in seed("line_types")}
+    assert set(judged) == set(LINE_TYPES)
+    assert judged["mobile"] == judged["voip"] == "true" and judged["fixed_line"] == "false"
+    assert max(len(row["phone_prefix"]) for row in seed("phone_lines")) == LONGEST == 7, (
+        "int_phone_lines looks at seven digits"
+    )
 
 
 def test_rules_read_as_hours() -> None:

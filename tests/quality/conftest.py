@@ -63,6 +63,12 @@ create table reference.sms_stop_words as from (
     values ('STOP', true, true), ('END', true, false), ('NO MORE', false, true)
 ) as t(stop_word, is_stop_alone, is_refusal_within);
 create table reference.stop_ticket_categories as select 'OPT OUT' as ticket_category;
+create table reference.phone_lines as from (
+    values ('442', 'fixed_line'), ('447', 'mobile'), ('1415555', 'mobile')
+) as t(phone_prefix, line_type);
+create table reference.line_types as from (
+    values ('fixed_line', false), ('mobile', true)
+) as t(line_type, is_textable);
 create table reference.sms_rules as
     select 'US' as region_code, 'us_tcpa' as rule_id, 'primary' as confidence, 'law' as source,
         cast(null as date) as effective_from, cast(null as date) as effective_to;

@@ -114,6 +114,14 @@ def test_a_sound_brand_passes(brand, failed):
             "every_phone_is_its_members_own",
         ),
         (f"insert into {AUDIENCE} from {AUDIENCE} where customer_id = 'c0100'", "one_row_a_phone"),
+        (
+            f"update {AUDIENCE} set phone = '+442079460000' where customer_id = 'c0100'",
+            "no_member_is_on_a_landline",
+        ),
+        (
+            "insert into reference.phone_lines values ('1', 'fixed_line')",
+            "no_member_is_on_a_landline",
+        ),
         # consent
         (
             "update vip_sms.marts.customer_consent set is_opted_in = null"

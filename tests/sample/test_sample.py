@@ -524,6 +524,12 @@ def _e164(phone: str | None, country: str | None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def _is_landline(e164: str | None) -> bool:
+    number = phonenumbers.parse(e164) if e164 else None
+    landline = phonenumbers.PhoneNumberType.FIXED_LINE
+    return number is not None and phonenumbers.number_type(number) == landline
+
+
 def test_every_number_is_valid_however_it_is_written() -> None:
     con = duckdb.connect()
     con.execute("set variable as_of = timestamp '2026-07-01'")
@@ -541,6 +547,23 @@ def test_every_number_is_valid_however_it_is_written() -> None:
         ).fetchall()
         for e164, text in written:
             assert _e164(text, region.country) == e164, (region.country, text)
+            assert not _is_landline(e164), e164
+
+
+@pytest.mark.parametrize("country", ["AU", "DE", "GB"])
+def test_landlines_are_valid_and_known_as_such_however_they_are_written(country: str) -> None:
+    con = duckdb.connect()
+    con.execute("set variable as_of = timestamp '2026-07-01'")
+    con.execute((sample.SQL / "macros.sql").read_text())
+    written = con.execute(
+        "select e164, written(e164, $1, style) from ("
+        "select landline_number($1, seat) as e164 from (select unnest([0, 1, 999, 9999]) as seat)"
+        "), range(6) as styles(style)",
+        [country],
+    ).fetchall()
+    for e164, text in written:
+        assert _e164(text, country) == e164, text
+        assert _is_landline(e164), e164
 
 
 @pytest.mark.parametrize("country", sorted({region.country for region in sample.brand.REGIONS}))
@@ -594,6 +617,7 @@ def test_reasons_are_those_of_a_plain_reference(brand: Brand) -> None:
             "test": ("test_account", bool(row["is_test"])),
             "suppressed": ("suppressed", who in suppressed),
             "no_phone": ("no_phone", phone[c] is None),
+            "not_textable": ("not_textable", _is_landline(phone[c])),
             "shared_phone": ("shared_phone", users[phone[c]] > 5),
             "consent_unreadable": ("consent_unreadable", who in unreadable),
             "opted_out": ("opted_out", last.get(who) == "opt_out"),

@@ -112,7 +112,8 @@ inner join region using (region_number);
 
 -- Phones. Numbers of the United States and Canada lie in exchange 555, first in the range kept for
 -- fiction; the others in one block of mobile numbers. Each person below the till and the household
--- has a number of their own. Eight in a hundred moved and kept the number of another region.
+-- has a number of their own. Eight in a hundred moved and kept the number of another region;
+-- where a number tells that it is a landline's, some gave theirs.
 create table phone as
 with
 
@@ -121,7 +122,11 @@ owners as (
     select
         n,
         dice('phone', n) as throw,
-        region_number
+        region_number,
+        not is_wide and roll(dice('landline', n), 0) < case
+            when is_core then getvariable('landlines_of_core')
+            else getvariable('landlines')
+        end as is_landline_given
     from person
     where
         n = phone_owner
@@ -146,7 +151,8 @@ moved as (
                 then elsewhere.prefixes
             else region.prefixes
         end as prefixes,
-        region.country
+        region.country,
+        owners.is_landline_given and landline_number(region.country, 0) is not null as is_landline
     from owners
     inner join region using (region_number)
     inner join region_slot on slot_of(roll(owners.throw, 2)) = region_slot.slot
@@ -159,6 +165,7 @@ chosen as (
     select
         n,
         country,
+        is_landline,
         pick(prefixes, roll(throw, 3)) as prefix
     from moved
 
@@ -168,14 +175,21 @@ seated as (
 
     select
         *,
-        row_number() over (partition by prefix order by n) - 1 as seat
+        row_number() over (
+            partition by is_landline, case when is_landline then country else prefix end
+            order by n
+        ) - 1 as seat
     from chosen
 
 )
 
 select
     n,
-    mobile_number(country, prefix, seat) as e164
+    is_landline,
+    case
+        when is_landline then landline_number(country, seat)
+        else mobile_number(country, prefix, seat)
+    end as e164
 from seated;
 
 -- When they joined and how they buy. Time runs on the shop's own clock, where every minute sees as
@@ -316,8 +330,10 @@ select
             then after(getvariable('as_of'), 120 + roll(leaving.consent_throw, 2) * 100000)
     end as back_in_at,
     phone.e164,
+    coalesce(phone.is_landline, false) as is_landline,
     -- The one person of a number whom the brand writes to; nobody where another of them says stop.
-    phone.e164 is not null and leaving.n = leaving.phone_owner and not leaving.is_wide
+    phone.e164 is not null and not phone.is_landline
+        and leaving.n = leaving.phone_owner and not leaving.is_wide
         and count(leaving.opt_out_at) filter (leaving.n <> leaving.phone_owner)
             over (partition by leaving.phone_owner) = 0
         as can_be_texted,

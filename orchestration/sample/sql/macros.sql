@@ -47,6 +47,15 @@ create macro mobile_number(country, prefix, seat) as
         else '+' || prefix || lpad((123 + seat)::varchar, 6, '0')
     end;
 
+-- The seat-th landline of a country. London 020 7946 0, Berlin 030 23125 and Sydney 02 5550, the
+-- ranges kept for fiction, come first.
+create macro landline_number(country, seat) as
+    case country
+        when 'GB' then '+442079' || (460000 + seat)
+        when 'DE' then '+49302' || (3125000 + seat)
+        when 'AU' then '+612' || (55500000 + seat)
+    end;
+
 -- How people write a number down.
 create macro written(e164, country, style) as
     case

@@ -16,6 +16,7 @@ select
     name_of('C', who.n) as customer_id,
     who.is_test,
     who.e164,
+    who.is_landline,
     phone_use.customers > getvariable('max_customers_per_phone') as is_shared_too_widely,
     case
         when phone_use.customers <= getvariable('max_customers_per_phone') then who.e164
@@ -96,6 +97,7 @@ excluded as (
             when is_test then 'test_account'
             when is_suppressed then 'suppressed'
             when e164 is null then 'no_phone'
+            when is_landline then 'not_textable'
             when is_shared_too_widely then 'shared_phone'
             when is_unreadable then 'consent_unreadable'
             when action = 'opt_out' then 'opted_out'
