@@ -1,6 +1,6 @@
--- Failure means an order's discount was not spread over its lines to the last digit, or a line of an
--- order without one bears a share. A discount larger than its order is worth the order: nobody is
--- paid for buying.
+-- Failure means an order's discount was not spread over its lines to the last digit, or a line of
+-- an order without one bears a share. A discount larger than its order is worth the order: nobody
+-- is paid for buying.
 with
 
 discounted_orders as (
