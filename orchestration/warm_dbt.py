@@ -58,7 +58,8 @@ def warm_dbt() -> Iterator[str]:
         try:
             yield address
         finally:
-            process.terminate()
+            # It keeps nothing, and in the background of a shell a night ignores SIGTERM.
+            process.kill()
             process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

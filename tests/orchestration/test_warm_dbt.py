@@ -150,3 +150,13 @@ def test_with_nobody_at_the_address_dbt_runs_by_itself(settings: Settings, tmp_p
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, "42" in said) == (0, True), said
     assert not builds()
+
+
+def test_it_ends_with_its_block_where_signals_are_ignored() -> None:
+    """A night in the background of a shell ignores SIGINT, so Dagster makes it ignore SIGTERM."""
+    run = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "from orchestration.warm_dbt import warm_dbt\n"
+        "with warm_dbt(): pass"
+    )
+    subprocess.run([sys.executable, "-c", run], cwd=PROJECT_DIR, check=True, timeout=20)
