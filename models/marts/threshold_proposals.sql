@@ -14,21 +14,15 @@ spend as (
 
 ),
 
-tier_rules as (
-
-    select * from {{ ref("tier_rules") }}
-
-),
-
 tier_benefits as (
 
     select * from {{ ref("tier_benefits") }}
 
 ),
 
-policy as (
+tiers as (
 
-    select * from {{ ref("int_policy_in_force") }}
+    select * from {{ ref("int_tiers_in_force") }}
 
 ),
 
@@ -86,16 +80,6 @@ ladders as (
 ),
 
 -- The benefits of the policy in force by rank; a tier above its top has those of the top.
-tiers as (
-
-    select distinct
-        tier_rules.tier,
-        tier_rules.tier_rank
-    from tier_rules
-    inner join policy on tier_rules.policy_version = policy.policy_version
-
-),
-
 benefits as (
 
     select
@@ -110,8 +94,10 @@ benefits as (
             case when tier_benefits.kind = 'discount' then tier_benefits.amount else 0 end
         ) as discount_percent
     from tiers
-    inner join tier_benefits on tiers.tier = tier_benefits.tier
-    inner join policy on tier_benefits.policy_version = policy.policy_version
+    inner join tier_benefits
+        on
+            tiers.policy_version = tier_benefits.policy_version
+            and tiers.tier = tier_benefits.tier
     group by tiers.tier_rank
 
 ),
