@@ -57,14 +57,6 @@
     {%- endfor %}
 {%- endmacro %}
 
-{% macro moment_of(date_column) -%}
-    cast({{ date_column }} as {{ dbt.type_timestamp() }})
-{%- endmacro %}
-
-{% macro as_of_moment() -%}
-    {{ moment_of(as_of_date()) }}
-{%- endmacro %}
-
 {% macro union_of_conditions() -%}
     {%- for condition in audience_conditions() %}
     select
@@ -80,14 +72,6 @@
     union all
 {% endif %}
     {%- endfor %}
-{%- endmacro %}
-
-{% macro days_after(column, parameter_name) -%}
-    {{ moment_of(date_plus("cast(" ~ column ~ " as date)", parameter(parameter_name), "day")) }}
-{%- endmacro %}
-
-{% macro days_ago(parameter_name) -%}
-    {{ moment_of(date_plus(as_of_date(), "-" ~ parameter(parameter_name), "day")) }}
 {%- endmacro %}
 
 {% macro tier_news(change_reason) -%}

@@ -4,6 +4,22 @@
     cast('{{ day }}' as date)
 {%- endmacro %}
 
+{% macro moment_of(date_column) -%}
+    cast({{ date_column }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+{% macro as_of_moment() -%}
+    {{ moment_of(as_of_date()) }}
+{%- endmacro %}
+
+{% macro days_after(column, parameter_name) -%}
+    {{ moment_of(date_plus("cast(" ~ column ~ " as date)", parameter(parameter_name), "day")) }}
+{%- endmacro %}
+
+{% macro days_ago(parameter_name) -%}
+    {{ moment_of(date_plus(as_of_date(), "-" ~ parameter(parameter_name), "day")) }}
+{%- endmacro %}
+
 {% macro is_before_as_of(timestamp_column) -%}
     {{ timestamp_column }} < cast({{ as_of_date() }} as timestamp)
 {%- endmacro %}

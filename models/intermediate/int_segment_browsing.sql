@@ -31,11 +31,7 @@ looks as (
     where
         event_type in ('product_view', 'add_to_cart')
         and product_id is not null
-        and occurred_at
-        >= cast(
-            {{ date_plus(as_of_date(), "-" ~ parameter("browsed_window_days"), "day") }}
-            as timestamp
-        )
+        and occurred_at >= {{ days_ago("browsed_window_days") }}
     group by customer_id, product_id
 
 ),
@@ -51,11 +47,7 @@ purchases as (
     left join products on order_lines.product_id = products.product_id
     where
         order_lines.customer_id is not null
-        and order_lines.ordered_at
-        >= cast(
-            {{ date_plus(as_of_date(), "-" ~ parameter("browsed_window_days"), "day") }}
-            as timestamp
-        )
+        and order_lines.ordered_at >= {{ days_ago("browsed_window_days") }}
     group by order_lines.customer_id, order_lines.product_id, products.category
 
 ),

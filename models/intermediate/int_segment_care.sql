@@ -2,8 +2,7 @@
     "latest_nps", "mean_csat", "mean_sentiment", "tickets", "return_count",
     "open_incidents", "severe_incidents", "complaints",
 ] %}
-{%- set first_day = date_plus(as_of_date(), "-" ~ parameter("signal_window_days"), "day") %}
-{%- set since = "cast(" ~ first_day ~ " as timestamp)" %}
+{%- set since = days_ago("signal_window_days") %}
 with
 
 surveys as (

@@ -21,11 +21,7 @@ events as (
         products.is_premium
     from site_events
     left join products on site_events.product_id = products.product_id
-    where
-        site_events.occurred_at
-        >= cast(
-            {{ date_plus(as_of_date(), "-" ~ parameter("signal_window_days"), "day") }} as timestamp
-        )
+    where site_events.occurred_at >= {{ days_ago("signal_window_days") }}
 
 ),
 
