@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestration.dbt_client import PARENT_VARIABLE
@@ -19,7 +20,7 @@ from orchestration.settings import PROJECT_DIR, Settings
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
-"""Set for a process of dbt that need not write the manifest: `prepare_manifest` has written it."""
+"""Set where dbt need not write the manifest: `prepare_manifest` has written it."""
 
 _SOURCES = ("models", "macros", "seeds", "tests/dbt", "dbt_project.yml", "profiles.yml")
 
@@ -85,18 +86,21 @@ def _die_with_parent() -> None:
 
 
 def leave_manifest() -> None:
-    """Keep dbt from writing manifest and graph in this process: a second and more."""
+    """Keep dbt from writing manifest and graph where the variable is set: a second and more."""
     from dbt.compilation import Compiler
     from dbt.contracts.graph.manifest import Manifest
 
-    Manifest.write = lambda _self, _path: None
-    Compiler.write_graph_file = lambda _self, _linker, _manifest: None
+    for owner, name in ((Manifest, "write"), (Compiler, "write_graph_file")):
+        setattr(owner, name, _unless_left(getattr(owner, name)))
+
+
+def _unless_left(write: Callable[..., None]) -> Callable[..., None]:
+    return lambda *given: None if os.environ.get(MANIFEST_VARIABLE) else write(*given)
 
 
 if __name__ == "__main__":
     _die_with_parent()
-    if os.environ.get(MANIFEST_VARIABLE):
-        leave_manifest()
+    leave_manifest()
     from dbt.cli.main import cli
 
     cli()

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orchestration.dbt_runner import MANIFEST, leave_manifest
+from orchestration.dbt_runner import MANIFEST, MANIFEST_VARIABLE, leave_manifest
 from orchestration.settings import PROJECT_DIR
 
 # The parse that the manifest came of is read again, and nothing but dbt's own timing is written.
@@ -29,6 +29,7 @@ _READING = {
     "DBT_TARGET_PATH": str(MANIFEST.parent),
     "DBT_LOG_PATH": str(MANIFEST.parent),
     "DBT_WRITE_JSON": "false",
+    MANIFEST_VARIABLE: "1",
 }
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import date
+from functools import cache
 
 import duckdb
 
+from orchestration import dbt_client
 from orchestration.contract import load_contract
+from orchestration.dbt_client import ADDRESS_VARIABLE, PARENT_VARIABLE
 from orchestration.fits import empty_tables
 from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.warm_dbt import warm_dbt
 
 
 def create_source_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -26,20 +32,32 @@ def create_source_tables(connection: duckdb.DuckDBPyConnection) -> None:
 def run_dbt(settings: Settings, *arguments: str, as_of: date = date(2026, 7, 1)) -> str:
     """Run dbt under `settings.home` as of a date; return what it printed, or fail with that."""
     settings.paths.build.parent.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        **settings.environment(),
+        "VIP_AS_OF_DATE": as_of.isoformat(),
+        "DBT_PROFILES_DIR": str(PROJECT_DIR),
+        "DBT_TARGET_PATH": str(settings.paths.dbt_target),
+        "DBT_LOG_PATH": str(settings.paths.dbt_target),
+        "DBT_VERSION_CHECK": "false",
+        PARENT_VARIABLE: str(os.getpid()),
+        # What was read for one target names the databases of that one.
+        ADDRESS_VARIABLE: "" if "--target" in arguments else _warm(),
+    }
     result = subprocess.run(
-        [sys.executable, "-m", "orchestration.dbt_runner", *arguments],
+        [sys.executable, "-S", dbt_client.__file__, *arguments],
         cwd=PROJECT_DIR,
-        env={
-            **os.environ,
-            **settings.environment(),
-            "VIP_AS_OF_DATE": as_of.isoformat(),
-            "DBT_PROFILES_DIR": str(PROJECT_DIR),
-            "DBT_TARGET_PATH": str(settings.paths.dbt_target),
-            "DBT_LOG_PATH": str(settings.paths.dbt_target),
-            "DBT_VERSION_CHECK": "false",
-        },
+        env=environment,
         capture_output=True,
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+@cache
+def _warm() -> str:
+    """Where a dbt waits that has read the project, for as long as this process lives."""
+    kept = ExitStack()
+    atexit.register(kept.close)
+    return kept.enter_context(warm_dbt())

@@ -24,8 +24,13 @@ pytestmark = pytest.mark.slow
 ENDLESS = ["show", "--inline", "select count(*) from range(1000000000) a, range(1000000000) b"]
 
 
+EARLIER: set[int] = set()
+"""Other tests of this process keep a warm one of their own."""
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    EARLIER.update(each.pid for each in servers())
     with warm_dbt() as waiting:
         yield waiting
 
@@ -52,8 +57,8 @@ def ask(settings: Settings, address: str, *arguments: str) -> subprocess.Popen[s
 
 
 def servers() -> list[psutil.Process]:
-    """The warm processes of this one."""
-    children = psutil.Process().children()
+    """The warm processes of this one that these tests began."""
+    children = [each for each in psutil.Process().children() if each.pid not in EARLIER]
     return [each for each in children if "orchestration.warm_dbt" in each.cmdline()]
 
 
