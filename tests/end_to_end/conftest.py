@@ -7,15 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 from spoiling import add_spend_and_dirt, no_room_for_files
-from vip_process import Ended, content, exported, start
+from vip_process import Ended, start
 
 CUSTOMERS = 800  # at this size and seed every reason to be left out befalls some VIP
 VIP = Path(sys.executable).with_name("vip")
@@ -99,25 +100,57 @@ def home(night: Night, copy_of: Callable[[Night], Path]) -> Path:
 
 @dataclass(frozen=True)
 class Failed:
-    """A night with new data that met a full disk at its export, and what stood there after it."""
+    """A night with new data that met a full disk at its export: look at it, change only copies."""
 
     home: Path
     ended: Ended
-    exports: dict[str, bytes]
-    outbox: dict[str, bytes]
 
 
 @pytest.fixture(scope="session")
-def failed(
-    night: Night, copy_of: Callable[[Night], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Failed:
+def failed(night: Night, made_once: Callable[..., Path]) -> Failed:
     """The changed brand's night, with no room left for files."""
-    home = copy_of(night)
-    ended = start(
-        tmp_path_factory.mktemp("run"),
-        "nightly",
-        before=no_room_for_files,
-        raw_dir=night.changed_raw,
-        home=home,
-    ).wait()
-    return Failed(home, ended, exported(home, night.day), content(home / "outbox"))
+
+    def make(folder: Path) -> None:
+        shutil.copytree(night.home, folder / "var", symlinks=True)
+        process = start(
+            folder,
+            "nightly",
+            before=no_room_for_files,
+            raw_dir=night.changed_raw,
+            home=folder / "var",
+        )
+        (folder / "ended.json").write_text(json.dumps(asdict(process.wait())))
+
+    folder = made_once("failed", make)
+    return Failed(folder / "var", Ended(**json.loads((folder / "ended.json").read_text())))
+
+
+@dataclass(frozen=True)
+class Mended:
+    """The failed night's home after two runs at once and a push: look at it, change only copies."""
+
+    home: Path
+    won: Ended
+    lost: list[Ended]
+
+
+@pytest.fixture(scope="session")
+def mended(night: Night, failed: Failed, made_once: Callable[..., Path]) -> Mended:
+    """Two people try again at the same moment; while one of them is at it, a third one pushes."""
+
+    def make(folder: Path) -> None:
+        home = folder / "var"
+        shutil.copytree(failed.home, home, symlinks=True)
+        tries = [
+            start(folder / name, "nightly", raw_dir=night.changed_raw, home=home)
+            for name in ("one", "two")
+        ]
+        while all(each.is_alive for each in tries):
+            time.sleep(0.05)
+        tries.append(start(folder / "push", "push", home=home))
+        ended = sorted((each.wait() for each in tries), key=lambda each: each.code)
+        (folder / "ended.json").write_text(json.dumps([asdict(each) for each in ended]))
+
+    folder = made_once("mended", make)
+    won, *lost = (Ended(**each) for each in json.loads((folder / "ended.json").read_text()))
+    return Mended(folder / "var", won, lost)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 import pytest
 from amount import amount
-from vip_process import exported, start
+from vip_process import content, exported, start
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,8 @@ class Watched(NamedTuple):
     home: Path
     notes: list[dict]
     first: dict[str, bytes]
+    delivered: dict[str, bytes]  # before the last night, a past one
+    said: str  # of the last night
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,7 @@ def watched(night, copy_of, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         reader.start()
     try:
         for day in NIGHTS:
+            delivered = content(home / "outbox")
             threads = 1 if day == night.day else 2
             run = start(
                 folder, "nightly", "--as-of", day, raw_dir=night.raw, home=home, threads=threads
@@ -104,7 +107,7 @@ def watched(night, copy_of, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for reader in readers:
             reader.join(30)
     notes = [json.loads((folder / f"{n}.json").read_text()) for n in range(READERS)]
-    yield Watched(home, notes, first)
+    yield Watched(home, notes, first, delivered, ended.out)
 
 
 def test_older_clients_can_open_what_is_published(night) -> None:
@@ -123,6 +126,12 @@ def test_no_reader_meets_an_error_or_a_torn_night(night, watched: Watched) -> No
 def test_a_past_night_built_again_by_one_thread_is_what_it_was(night, watched: Watched) -> None:
     """Later nights went by, with their draws of the holdout."""
     assert exported(watched.home, night.day) == watched.first
+
+
+def test_a_past_night_is_neither_delivered_nor_called_latest(watched: Watched) -> None:
+    assert content(watched.home / "outbox") == watched.delivered
+    assert "is older and is not sent" in watched.said
+    assert (watched.home / "exports" / "latest").readlink() == Path(max(NIGHTS))
 
 
 def test_later_nights_differ(night, watched: Watched) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import sqlite3
@@ -48,23 +47,10 @@ def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-@pytest.fixture(scope="module")
-def undisturbed(night, tmp_path_factory: pytest.TempPathFactory):
-    """The changed brand's first night in a home of its own, and each step's share of its time.
-
-    The share: the line on stderr that a step comes after ("" for the first), and its seconds.
-    """
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run = start(folder, "nightly", raw_dir=night.changed_raw, home=folder / "var")
-    said = {"": time.monotonic()}
-    while run.is_alive:
-        said |= {line: time.monotonic() for line in steps(run.err) if line not in said}
-        time.sleep(0.02)
-    ended = run.wait()
-    assert ended.code == 0, ended.err
-    begun = [*said.values(), time.monotonic()]
-    lengths = [after - before for before, after in itertools.pairwise(begun)]
-    return folder / "var", dict(zip(said, lengths, strict=True))
+def lengths_of(err: str) -> dict[str, float]:
+    """Seconds of each step, by the line on stderr that it comes after ("" for the first)."""
+    seconds = [float(line.rsplit(maxsplit=2)[1]) for line in err.splitlines() if line[:1] == "✓"]
+    return dict(zip(["", *steps(err)[:-1]], seconds, strict=True))
 
 
 def steps(err: str) -> list[str]:
@@ -82,8 +68,8 @@ def within(lengths: dict[str, float], share: float) -> tuple[str, float]:
     raise AssertionError(share)
 
 
-def test_killed_at_any_moment(night, home: Path, undisturbed, tmp_path: Path) -> None:
-    other, lengths = undisturbed
+def test_killed_at_any_moment(night, home: Path, mended, tmp_path: Path) -> None:
+    other, lengths = mended.home, lengths_of(mended.won.err)
     chance = random.Random(20)
     raws = {night.raw: state(night.home, night.day), night.changed_raw: state(other, night.day)}
     assert len({json.dumps(each[1], default=str) for each in raws.values()}) == 2

@@ -13,7 +13,6 @@ import duckdb
 import pytest
 from hook import webhook
 
-from orchestration.locking import is_locked
 from orchestration.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -100,36 +99,6 @@ def test_after_a_push_the_plan_is_empty(night) -> None:
     counts = json.loads(result.stdout)["counts"]
     assert counts["unchanged"] > 0
     assert counts["add"] == counts["change"] == counts["remove"] == 0
-
-
-def test_a_past_night_is_rebuilt_but_neither_delivered_nor_called_latest(copy) -> None:
-    outbox = content(copy.settings.paths.outbox)
-    result = copy.vip("nightly", "--as-of", "2026-06-01")
-    assert result.returncode == 0, result.stderr
-    assert (copy.settings.paths.exports / "2026-06-01" / "manifest.json").exists()
-    assert (copy.settings.paths.exports / "latest").readlink() == Path("2026-07-01")
-    assert content(copy.settings.paths.outbox) == outbox
-    assert "is older and is not sent" in result.stdout
-
-
-def test_one_of_two_runs_leaves_and_the_same_night_gives_the_same_bytes(copy) -> None:
-    before = content(copy.settings.paths.exports)
-    first = copy.start("nightly", "--as-of", "2026-07-01")
-    told = first.stderr.readline()
-    assert "✓ Reading the project" in told  # from here on it holds the lock
-    losers = [copy.vip("push"), copy.vip("nightly", "--as-of", "2026-07-01")]
-    stdout, stderr = first.communicate(timeout=300)
-    assert is_locked(copy.settings) is False
-    assert first.returncode == 0, stderr
-    for loser in losers:
-        assert loser.returncode == 1
-        assert loser.stderr.startswith("vip: another run is writing to ")
-        assert len(loser.stderr.splitlines()) == 1
-
-    assert content(copy.settings.paths.exports) == before
-    assert "0 added, 0 changed, 0 removed" in stdout
-    for step in ("Landing", "Building", "Publishing", "Delivering"):
-        assert f"✓ {step}" in stderr
 
 
 def test_a_shut_gate_stops_everything_behind_it(copy, tmp_path: Path) -> None:
