@@ -8,13 +8,7 @@ consent_events as (
 
 sms_events as (
 
-    select * from {{ ref("stg_sms_events") }}
-
-),
-
-sms_messages as (
-
-    select * from {{ ref("stg_sms_messages") }}
+    select * from {{ ref("int_sms_event_speakers") }}
 
 ),
 
@@ -58,13 +52,12 @@ contact_phones as (
 stops as (
 
     select
-        'sms_events/' || sms_events.sms_event_id as word_id,
-        coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id,
-        sms_events.occurred_at,
-        case sms_events.event_type when 'complaint' then 'complaint' else 'sms_reply' end as source
+        'sms_events/' || sms_event_id as word_id,
+        customer_id,
+        occurred_at,
+        case event_type when 'complaint' then 'complaint' else 'sms_reply' end as source
     from sms_events
-    left join sms_messages on sms_events.message_id = sms_messages.message_id
-    where sms_events.event_type in ('opt_out', 'complaint')
+    where event_type in ('opt_out', 'complaint')
 
     union all
 

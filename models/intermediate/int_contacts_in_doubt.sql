@@ -24,6 +24,12 @@ sms_events as (
 
 ),
 
+sms_messages as (
+
+    select * from {{ ref("stg_sms_messages") }}
+
+),
+
 ticket_categories as (
 
     select * from {{ ref("stop_ticket_categories") }}
@@ -72,6 +78,16 @@ lost_rows as (
         cast(null as {{ dbt.type_string() }}) as phone_e164
     from lost_messages
     inner join answered on lost_messages.message_id = answered.message_id
+
+    union all
+
+    -- Whoever an event names, it may be of whom its text was written to.
+    select
+        sms_messages.customer_id,
+        cast(null as {{ dbt.type_string() }}) as phone_e164
+    from rejects
+    inner join sms_messages on rejects.message_id = sms_messages.message_id
+    where rejects.table_name = 'sms_events'
 
     union all
 

@@ -2,13 +2,7 @@ with
 
 sms_events as (
 
-    select * from {{ ref("stg_sms_events") }}
-
-),
-
-sms_messages as (
-
-    select * from {{ ref("stg_sms_messages") }}
+    select * from {{ ref("int_sms_event_speakers") }}
 
 ),
 
@@ -21,13 +15,12 @@ stop_words as (
 replies as (
 
     select
-        sms_events.sms_event_id,
-        coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id,
-        sms_events.occurred_at,
-        {{ plain_words("sms_events.reply_text") }} as words
+        sms_event_id,
+        customer_id,
+        occurred_at,
+        {{ plain_words("reply_text") }} as words
     from sms_events
-    left join sms_messages on sms_events.message_id = sms_messages.message_id
-    where sms_events.event_type = 'reply' and sms_events.reply_text is not null
+    where event_type = 'reply' and reply_text is not null
 
 ),
 

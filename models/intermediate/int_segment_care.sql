@@ -31,13 +31,7 @@ incidents as (
 
 sms_events as (
 
-    select * from {{ ref("stg_sms_events") }}
-
-),
-
-sms_messages as (
-
-    select * from {{ ref("stg_sms_messages") }}
+    select * from {{ ref("int_sms_event_speakers") }}
 
 ),
 
@@ -59,19 +53,6 @@ answers as (
         ) as place
     from surveys
     where answered_at >= {{ since }}
-
-),
-
--- Who complained, or else whose text it was.
-complaints as (
-
-    select coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id
-    from sms_events
-    left join sms_messages on sms_events.message_id = sms_messages.message_id
-    where
-        sms_events.event_type = 'complaint'
-        and sms_events.occurred_at >= {{ since }}
-        and coalesce(sms_events.customer_id, sms_messages.customer_id) is not null
 
 ),
 
@@ -116,7 +97,8 @@ things as (
     select
         customer_id,
         {{ care_signals(complaints=1) }}
-    from complaints
+    from sms_events
+    where event_type = 'complaint' and customer_id is not null and occurred_at >= {{ since }}
 
 ),
 

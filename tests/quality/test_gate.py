@@ -211,6 +211,12 @@ def test_a_sound_brand_passes(brand, failed):
             " select 'm' as message_id, 'c0100' as customer_id",
             "no_member_has_opted_out",
         ),
+        (
+            REPLY.format(who="'m' as message_id, 'kl_01H' as customer_id")
+            + ";insert into raw.sms_messages by name"
+            " select 'm' as message_id, 'c0100' as customer_id",
+            "no_member_has_opted_out",
+        ),
         (REJECT.format("consent_events", C0100), "no_member_has_an_unreadable_stop"),
         (REJECT.format("sms_events", C0100), "no_member_has_an_unreadable_stop"),
         (REJECT.format("handed_opt_outs", C0100), "no_member_has_an_unreadable_stop"),

@@ -8,13 +8,7 @@ incidents as (
 
 sms_events as (
 
-    select * from {{ ref("stg_sms_events") }}
-
-),
-
-sms_messages as (
-
-    select * from {{ ref("stg_sms_messages") }}
+    select * from {{ ref("int_sms_event_speakers") }}
 
 ),
 
@@ -52,15 +46,12 @@ troubles as (
 
     union all
 
-    -- Who complained is said with the event, else by the text that was complained of.
     select
-        coalesce(sms_events.customer_id, sms_messages.customer_id) as customer_id,
-        {{ date_plus(
-            "cast(sms_events.occurred_at as date)", parameter("quiet_days_after_complaint"), "day"
-        ) }} as quiet_until
+        customer_id,
+        {{ date_plus("cast(occurred_at as date)", parameter("quiet_days_after_complaint"), "day") }}
+            as quiet_until
     from sms_events
-    left join sms_messages on sms_events.message_id = sms_messages.message_id
-    where sms_events.event_type = 'complaint'
+    where event_type = 'complaint'
 
     union all
 
