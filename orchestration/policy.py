@@ -131,8 +131,8 @@ def require_in_force(night: date, folder: Path | None = None) -> None:
     Without a policy nobody holds a tier: such a night would take everybody off every list.
     """
     folder = folder or POLICY_DIR
-    first = min(read_policy(folder).versions, key=lambda row: row["effective_from"])
-    if first["effective_from"] > night.isoformat():
+    first = min(read_policy(folder).versions, key=lambda row: row.date("effective_from"))
+    if first.date("effective_from") > night:
         begins = first.problem(f"the first version begins on {first['effective_from']}")
         raise UserError(f"no policy rules on {night}: {begins}")
 
