@@ -35,7 +35,6 @@ class Outbox(Silent):
             remove(leftover)
         self._folder = private_folder(private_folder(self._root) / as_of_date.isoformat())
         self._push = sync_run_id
-        self._writer = quiet(duckdb.connect(config={"threads": 1}))
         self._step = 0
 
     def check(self) -> Iterator[Finding]:
@@ -58,9 +57,13 @@ class Outbox(Silent):
 
     def _write(self, what: str, rows: pa.Table) -> Ack:
         self._step += 1
-        with writing_private(self._folder / f"{self._push:04d}-{self._step}-{what}.csv") as path:
-            self._writer.register("rows", rows)
+        name = f"{self._push:04d}-{self._step}-{what}.csv"
+        with (
+            writing_private(self._folder / name) as path,
+            quiet(duckdb.connect(config={"threads": 1})) as writer,
+        ):
+            writer.register("rows", rows)
             # Not by way of a file of its own, which others might read.
             options = "format csv, header, use_tmp_file false"
-            self._writer.execute(f"copy rows to {sql_path(path)} ({options})")
+            writer.execute(f"copy rows to {sql_path(path)} ({options})")
         return Ack(rows["contact_id"].to_pylist(), "accepted")
