@@ -15,6 +15,8 @@ from pathlib import Path
 
 ADDRESS_VARIABLE = "VIP_DBT_ADDRESS"
 PARENT_VARIABLE = "VIP_PARENT_PID"
+ANSWER = b"\1"
+"""What whoever waits says before anything is asked of it."""
 
 
 def main() -> int:
@@ -27,18 +29,29 @@ def main() -> int:
         "environment": dict(os.environ),
     }
     with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(os.environ[ADDRESS_VARIABLE])
-        except (KeyError, OSError):
+        if not _is_answered(connection, parent):
             command = [sys.executable, "-m", "orchestration.dbt_runner", *sys.argv[1:]]
             os.execv(sys.executable, command)  # noqa: S606  there is no shell to want
         socket.send_fds(connection, [b"\0"], [1, 2])
         connection.sendall(json.dumps(request).encode() + b"\n")
-        while os.getppid() == parent:
-            if select.select([connection], [], [], 0.1)[0]:
-                code = connection.recv(1)
-                return code[0] if code else 1
-    return 1
+        code = _hear(connection, parent)
+        return code[0] if code else 1
+
+
+def _is_answered(connection: socket.socket, parent: int) -> bool:
+    """Whether somebody who has read the project waits at the address; one who is reading may."""
+    try:
+        connection.connect(os.environ[ADDRESS_VARIABLE])
+        return _hear(connection, parent) == ANSWER
+    except (KeyError, OSError):
+        return False
+
+
+def _hear(connection: socket.socket, parent: int) -> bytes:
+    while os.getppid() == parent:
+        if select.select([connection], [], [], 0.1)[0]:
+            return connection.recv(1)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orchestration.dbt_client import PARENT_VARIABLE
 from orchestration.errors import UserError
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import PROJECT_DIR
 
 MANIFEST = PROJECT_DIR / "target" / "manifest.json"
 MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
@@ -25,7 +25,25 @@ MANIFEST_VARIABLE = "VIP_DBT_LEAVES_MANIFEST"
 _SOURCES = ("models", "macros", "seeds", "tests/dbt", "dbt_project.yml", "profiles.yml")
 
 
-def prepare_manifest(settings: Settings) -> Path:
+def reading() -> dict[str, str]:
+    """The environment in which the project is read, the same for every run.
+
+    What the profile takes from the environment belongs to what dbt remembers of a parse. Were it
+    each run's own, every run would parse anew; a build connects by its own.
+    """
+    folder = str(MANIFEST.parent)
+    return {
+        "DBT_PROFILES_DIR": str(PROJECT_DIR),
+        "DBT_TARGET_PATH": folder,
+        "DBT_LOG_PATH": folder,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",  # a project that cannot be read cannot say so
+        "VIP_HOME": "var",
+        "VIP_MEMORY_LIMIT": "5GB",
+        "VIP_THREADS": "2",
+    }
+
+
+def prepare_manifest() -> Path:
     """Return dbt's manifest of the project, parsed anew where a source is younger than it.
 
     Raises `UserError` with dbt's own words when the project does not parse.
@@ -36,7 +54,7 @@ def prepare_manifest(settings: Settings) -> Path:
     with (MANIFEST.parent / ".parse.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_fresh():  # nobody else did it while we waited
-            _parse(settings)
+            _parse()
     return MANIFEST
 
 
@@ -49,19 +67,12 @@ def _is_fresh() -> bool:
     return max(path.stat().st_mtime_ns for path in files) <= MANIFEST.stat().st_mtime_ns
 
 
-def _parse(settings: Settings) -> None:
+def _parse() -> None:
     began = time.time_ns()
     result = subprocess.run(
         [sys.executable, "-m", "orchestration.dbt_runner", "--quiet", "parse"],
         cwd=PROJECT_DIR,
-        env={
-            **os.environ,
-            **settings.environment(),
-            "DBT_PROFILES_DIR": str(PROJECT_DIR),
-            "DBT_TARGET_PATH": str(MANIFEST.parent),
-            "DBT_LOG_PATH": str(MANIFEST.parent),
-            PARENT_VARIABLE: str(os.getpid()),
-        },
+        env={**os.environ, **reading(), PARENT_VARIABLE: str(os.getpid())},
         capture_output=True,
         text=True,
     )

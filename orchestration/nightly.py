@@ -84,11 +84,15 @@ def run_night(settings: Settings, as_of_date: date, listener: Listener) -> Outco
     The environment must say what `settings` say: the assets read it. Raises `UserError` when
     the date is out of range, and when another run is at work.
     """
+    from orchestration.warehouse import writer_lock
+
     _admit(settings, as_of_date)
     home = prepare_dagster_home(settings)
 
+    with writer_lock(settings):
+        pass  # another run at work ends this one before it costs anything
     # dbt reads the project while this process does: both take seconds, on a core each.
-    prepare_manifest(settings)
+    prepare_manifest()
     with warm_dbt() as address:
         return _run(settings, as_of_date, listener, home, address)
 

@@ -2,7 +2,7 @@
 
 To load dbt and the project takes five seconds of a processor, three times a night; here they are
 loaded once, while the raw tables land. `dbt_client` asks for a build; one runs at a time.
-`python -m orchestration.warm_dbt SOCKET` is the process itself.
+`python -m orchestration.warm_dbt SOCKET PARENT` is the process itself.
 """
 
 from __future__ import annotations
@@ -17,53 +17,53 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from orchestration.dbt_runner import MANIFEST, MANIFEST_VARIABLE, leave_manifest
+from orchestration.dbt_client import ANSWER
+from orchestration.dbt_runner import MANIFEST_VARIABLE, leave_manifest, reading
 from orchestration.settings import PROJECT_DIR
 
-# The parse that the manifest came of is read again, and nothing but dbt's own timing is written.
-_READING = {
-    "DBT_PROFILES_DIR": str(PROJECT_DIR),
-    "DBT_TARGET_PATH": str(MANIFEST.parent),
-    "DBT_LOG_PATH": str(MANIFEST.parent),
-    "DBT_WRITE_JSON": "false",
-    MANIFEST_VARIABLE: "1",
-}
+_QUIETLY = {"DBT_WRITE_JSON": "false", MANIFEST_VARIABLE: "1"}
 
 
 @contextmanager
 def warm_dbt() -> Iterator[str]:
     """Start the process and yield the address at which it waits; end it with the block.
 
-    A project that does not parse leaves nobody there: the client then runs dbt itself, which says
-    why.
+    Where it cannot start, or the project does not parse, nobody waits there: the client then runs
+    dbt itself, which says why.
     """
+    with ExitStack() as kept:
+        try:
+            address = _start(kept)
+        except OSError:  # no room for a socket, or a folder whose name is too long for one
+            address = os.devnull
+        yield address
+
+
+def _start(kept: ExitStack) -> str:
     # Not under VIP_HOME: the address of a socket may have no more than a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="vip-dbt-"))
+    kept.callback(shutil.rmtree, folder, ignore_errors=True)
     address = str(folder / "dbt")
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(address)
-            listener.listen()
-            process = subprocess.Popen(  # noqa: S603  this very package
-                [sys.executable, "-m", "orchestration.warm_dbt", str(listener.fileno())],
-                pass_fds=[listener.fileno()],
-                cwd=PROJECT_DIR,
-                env={**os.environ, **_READING},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        try:
-            yield address
-        finally:
-            # It keeps nothing, and in the background of a shell a night ignores SIGTERM.
-            process.kill()
-            process.wait()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        command = [sys.executable, "-m", __name__, str(listener.fileno()), str(os.getpid())]
+        process = subprocess.Popen(  # noqa: S603  this very package
+            command,
+            pass_fds=[listener.fileno()],
+            cwd=PROJECT_DIR,
+            env={**os.environ, **reading(), **_QUIETLY},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    kept.callback(process.wait)
+    # It keeps nothing, and in the background of a shell a night ignores SIGTERM.
+    kept.callback(process.kill)
+    return address
 
 
 def serve(listener: socket.socket, parent: int) -> int | None:
@@ -81,14 +81,14 @@ def serve(listener: socket.socket, parent: int) -> int | None:
         if not select.select([listener], [], [], 0.1)[0]:
             continue
         connection, _ = listener.accept()
-        with connection:
+        with connection, suppress(ConnectionError):
+            connection.sendall(ANSWER)
             child = os.fork()
             if not child:
                 listener.close()
                 return _build(connection, dbtRunner(manifest=parsed.result))
             _, status = os.waitpid(child, 0)
-            with suppress(BrokenPipeError):
-                connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
+            connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
     shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
     return None
 
@@ -115,4 +115,4 @@ def _build(connection: socket.socket, runner: object) -> int:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as asked:
-        sys.exit(serve(asked, os.getppid()))
+        sys.exit(serve(asked, int(sys.argv[2])))

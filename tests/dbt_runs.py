@@ -15,6 +15,7 @@ import duckdb
 from orchestration import dbt_client
 from orchestration.contract import load_contract
 from orchestration.dbt_client import ADDRESS_VARIABLE, PARENT_VARIABLE
+from orchestration.dbt_runner import prepare_manifest
 from orchestration.fits import empty_tables
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warm_dbt import warm_dbt
@@ -58,6 +59,7 @@ def run_dbt(settings: Settings, *arguments: str, as_of: date = date(2026, 7, 1))
 @cache
 def _warm() -> str:
     """Where a dbt waits that has read the project, for as long as this process lives."""
+    prepare_manifest()
     kept = ExitStack()
     atexit.register(kept.close)
     return kept.enter_context(warm_dbt())

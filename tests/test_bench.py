@@ -45,7 +45,7 @@ def test_a_day_comes_in_with_orders_and_lines_of_its_own(tmp_path: Path) -> None
 
 
 def test_models_are_told_by_subject_and_what_they_read_with_them(settings: Settings) -> None:
-    nodes = json.loads(prepare_manifest(settings).read_bytes())["nodes"]
+    nodes = json.loads(prepare_manifest().read_bytes())["nodes"]
     subject_of = {nodes[key]["name"]: subject for key, subject in subjects_of(nodes).items()}
     for name, subject in {
         "int_order_lines_costed": "value",

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from orchestration.dbt_runner import prepare_manifest
-from orchestration.settings import Settings
 
 REQUIREMENTS = 184
 STATES = {"done", "partial", "planned"}
@@ -20,7 +19,7 @@ STATES = {"done", "partial", "planned"}
 @pytest.fixture(scope="module")
 def known(project_dir: Path) -> dict[str, set[str]]:
     """What a reference may name, by kind."""
-    manifest = json.loads(prepare_manifest(Settings(_env_file=None)).read_bytes())
+    manifest = json.loads(prepare_manifest().read_bytes())
     nodes = list(manifest["nodes"].values())
     commands = (project_dir / "orchestration" / "cli.py").read_text(encoding="utf-8")
     assets = "".join(

@@ -54,7 +54,7 @@ class Translator(DagsterDbtTranslator):
 
 def _load_manifest() -> dict[str, Any]:
     """Read the manifest, with each test that names several models hung on the last of them."""
-    manifest = json.loads(prepare_manifest(Settings()).read_bytes())
+    manifest = json.loads(prepare_manifest().read_bytes())
     fitted = {table for fit in fits.ALL for table in fit.writes}
     fitted_late = {table for fit in fits.LATE for table in fit.writes}
     later = [_downstream_of(manifest, tables) for tables in (fitted, fitted_late)]

@@ -34,36 +34,36 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_manifest_is_parsed_when_a_source_is_younger_and_only_then(
-    project: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parses = []
 
-    def parse(_: Settings) -> None:
+    def parse() -> None:
         parses.append(time.time_ns())
         dbt_runner.MANIFEST.write_text("{}")
         os.utime(dbt_runner.MANIFEST, ns=(parses[-1], parses[-1]))
 
     monkeypatch.setattr(dbt_runner, "_parse", parse)
-    dbt_runner.prepare_manifest(settings)
-    dbt_runner.prepare_manifest(settings)
+    dbt_runner.prepare_manifest()
+    dbt_runner.prepare_manifest()
     assert len(parses) == 1
     time.sleep(0.02)
     (project / "models" / "a.sql").write_text("select 2")
-    dbt_runner.prepare_manifest(settings)
+    dbt_runner.prepare_manifest()
     assert len(parses) == 2
     time.sleep(0.02)
     (project / "models" / "a.sql").unlink()
-    dbt_runner.prepare_manifest(settings)
+    dbt_runner.prepare_manifest()
     assert len(parses) == 3, "a file removed makes its folder younger"
 
 
 @pytest.mark.slow
 def test_a_project_that_does_not_parse_is_told_in_dbt_s_words(
-    project: Path, settings: Settings
+    project: Path,
 ) -> None:
     (project / "dbt_project.yml").write_text("name: broken\nprofile: none\n")
     with pytest.raises(UserError, match="does not parse"):
-        dbt_runner.prepare_manifest(settings)
+        dbt_runner.prepare_manifest()
 
 
 def test_dbt_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,10 +91,10 @@ def test_a_build_is_told_its_night_and_says_how_it_went(settings: Settings, addr
         (("run", "--select", "stg_orders"), 1, "stg_orders"),
     ):
         process = ask(settings, address, *asked)
-        wait_until(lambda process=process: builds() or process.poll() is not None)
+        wait_until(builds)
         said, _ = process.communicate(timeout=60)
         assert (process.returncode, words in said) == (code, True), said
-        assert server.is_running()
+        assert is_alive(server)
 
 
 def test_a_build_ends_with_who_asked_for_it(settings: Settings, address: str) -> None:
@@ -149,12 +152,26 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def test_with_nobody_at_the_address_dbt_runs_by_itself(settings: Settings, tmp_path: Path) -> None:
+def test_whoever_waits_for_one_that_goes_away_runs_dbt_itself(settings: Settings, tmp_path) -> None:
+    """It reads a project that does not parse, say, while a client is at the door already."""
     connect(settings).close()
-    process = ask(settings, str(tmp_path / "nobody"), "show", "--inline", "select 41 + 1 as n")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "dbt"))
+        listener.listen()
+        process = ask(settings, str(tmp_path / "dbt"), "show", "--inline", "select 41 + 1 as n")
+        wait_until(lambda: select.select([listener], [], [], 0)[0])
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, "42" in said) == (0, True), said
     assert not builds()
+
+
+def test_without_room_for_a_socket_nobody_waits(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with warm_dbt() as nobody, socket.socket(socket.AF_UNIX) as client, pytest.raises(OSError):
+        client.connect(nobody)
+    assert not list(folder.iterdir())
 
 
 def test_it_ends_with_its_block_where_signals_are_ignored() -> None:
