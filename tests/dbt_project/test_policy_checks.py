@@ -250,6 +250,13 @@ CONTRADICTIONS = [
         "no cap",
     ),
     (
+        CAPS,
+        "insert into frequency_caps by name select 1 as tier_rank, 'all' as message_class, "
+        "9601 as window_hours, 2 as max_messages",
+        "1 all 9601",
+        "looks further back",
+    ),
+    (
         REASONS,
         "update decision_reasons set step = 99 where reason_code = 'member'",
         "member",

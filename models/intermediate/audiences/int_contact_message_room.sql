@@ -14,9 +14,7 @@ messages as (
 
 touches as (
 
-    select *
-    from {{ ref("int_contact_touches") }}
-    where sent_at >= {{ moment_of(date_plus(as_of_date(), -31, "day")) }}
+    select * from {{ ref("int_contact_touches") }}
 
 ),
 
@@ -70,23 +68,33 @@ contact_caps as (
 
 ),
 
+-- What left the longest window of anybody is of no use to the others.
+longest as (
+
+    select min({{ hours_after("send_at", "-window_hours") }}) as opened_at
+    from contact_caps
+
+),
+
 received as (
 
     select
-        contact_id,
-        message_class,
-        sent_at,
-        messages as weight
+        messages.contact_id,
+        messages.message_class,
+        messages.sent_at,
+        messages.messages as weight
     from messages
+    inner join longest on messages.sent_at > longest.opened_at
 
     union all
 
     select
-        contact_id,
-        message_class,
-        sent_at,
-        weight
+        touches.contact_id,
+        touches.message_class,
+        touches.sent_at,
+        touches.weight
     from touches
+    inner join longest on touches.sent_at > longest.opened_at
 
 ),
 

@@ -1,5 +1,6 @@
 -- Failure means a tier that may be texted without end: every rank, none included, has a cap on
--- promotion and one on everything over a day, a week and thirty days.
+-- promotion and one on everything over a day, a week and thirty days; or a cap that looks further
+-- back than texts are remembered.
 with
 
 ranks as (
@@ -57,3 +58,13 @@ left join caps
         and windows.message_class = caps.message_class
         and windows.window_hours = caps.window_hours
 where caps.max_messages is null or caps.max_messages < 0
+
+union all
+
+select
+    tier_rank,
+    message_class,
+    window_hours,
+    'looks further back than texts are remembered' as fault
+from caps
+where window_hours > 24 * {{ parameter("message_memory_days") }}
