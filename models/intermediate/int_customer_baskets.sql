@@ -43,7 +43,7 @@ line_mix as (
 
     select
         customer_id,
-        count(*) as line_count,
+        count(is_full_price) as priced_lines,
         sum(case when is_full_price then 1 else 0 end) as full_price_lines,
         sum(costed_revenue) as costed_revenue,
         sum(case when is_high_margin then costed_revenue else 0 end) as high_margin_revenue
@@ -73,7 +73,7 @@ int_customer_baskets as (
         orders.customer_id,
         case
             when feeds.has_discounts
-                then {{ ratio("line_mix.full_price_lines", "line_mix.line_count") }}
+                then {{ ratio("line_mix.full_price_lines", "line_mix.priced_lines") }}
         end as full_price_share_12m,
         {{ ratio("coalesce(line_mix.high_margin_revenue, 0)", "line_mix.costed_revenue") }}
             as high_margin_share_12m,

@@ -6,11 +6,12 @@ feeds as (
 
 ),
 
--- Texts, support and benefits: whether any of them was ever told of.
+-- Texts, support and benefits: whether any of them ever cost something, as far as is told.
 service_costs as (
 
     select count(*) as customers
     from {{ ref("int_customer_service_costs") }}
+    where sms_cost_lifetime + support_cost_lifetime + benefit_cost_lifetime > 0
 
 ),
 

@@ -97,14 +97,16 @@ revenue as (
                     ~ ratio("(value_up_to_line - line_value)", "order_value")
                 ) }}
             else 0
-        end as order_discount_share
+        end as order_discount_share,
+        true as is_order_discounted
     from discounted_lines
 
     union all
 
     select
         {{ carried | join(",\n        ") }},
-        0 as order_discount_share
+        0 as order_discount_share,
+        false as is_order_discounted
     from amounts
     where order_discount_amount <= 0
 
@@ -136,7 +138,8 @@ int_order_lines_costed as (
         gross_revenue,
         line_discount_amount,
         {{ money("order_discount_share") }} as order_discount_share,
-        line_discount_amount + order_discount_share = 0 as is_full_price,
+        case when gross_revenue > 0 then line_discount_amount = 0 and not is_order_discounted end
+            as is_full_price,
         {{ money("net_revenue") }} as net_revenue,
         cost_of_goods,
         {{ money("net_revenue - cost_of_goods") }} as cm1
