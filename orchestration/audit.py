@@ -221,6 +221,7 @@ _WHY = {
     "people_leave": "more people leave after it than the policy can bear",
     "hardly_clicked": "the same people click it far less than their first",
 }
+_FIRST_IS_TOO_MANY = "More people leave after the first one already than the policy can bear."
 
 
 def _caps(audit: Audit) -> list[Finding]:
@@ -229,26 +230,34 @@ def _caps(audit: Audit) -> list[Finding]:
     together: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for cap in audit.caps:
         about = f"{_window(cap)} for {cap['tier'].capitalize()}"
-        if cap["verdict"] == "lower":
+        if cap["verdict"] == "lower" or (
+            cap["verdict"] == "unknown_below" and cap["lowest_too_many"] <= cap["max_messages"]
+        ):
             proposed = cap["proposed_max_messages"]
+            fewer = "Of fewer too little is known." if proposed is None else f"{proposed} would do."
             told = (
-                f"The cap is {cap['max_messages']}; number {proposed + 1} is no longer worth it, "
-                f"because {_WHY[cap['reason']]}. {proposed} would do."
+                f"The cap is {cap['max_messages']}; number {cap['lowest_too_many']} is no longer "
+                f"worth it, because {_WHY[cap['reason']]}. {fewer}"
             )
             found.append(Finding("warned", f"Too many texts: {about}", told))
         elif cap["verdict"] == "first_is_too_many":
-            told = "More people leave after the first one already than the policy can bear."
-            found.append(Finding("warned", f"Unwelcome texts: {about}", told))
+            found.append(Finding("warned", f"Unwelcome texts: {about}", _FIRST_IS_TOO_MANY))
         elif (
-            cap["verdict"] in ("too_few_texts", "no_limit_seen")
-            and (cap["all_tiers_max_messages"] or cap["max_messages"]) < cap["max_messages"]
+            cap["verdict"] in ("too_few_texts", "no_limit_seen", "unknown_below")
+            and cap["all_tiers_max_messages"] is not None
+            and cap["all_tiers_max_messages"] < cap["max_messages"]
         ):
             together.setdefault((cap["message_class"], cap["window_hours"]), []).append(cap)
     for caps in together.values():
+        most = caps[0]["all_tiers_max_messages"]
+        if most == 0:
+            told = f"By the texts of all tiers together: {_FIRST_IS_TOO_MANY}"
+            found.append(Finding("warned", f"Unwelcome texts: {_window(caps[0])}", told))
+            continue
         written = ", ".join(f"{cap['max_messages']} for {cap['tier'].capitalize()}" for cap in caps)
         told = (
             f"The caps are {written}; by the texts of all tiers together "
-            f"{caps[0]['all_tiers_max_messages']} would do. Each tier alone has too few to tell."
+            f"{most} would do. Each tier alone has too few to tell."
         )
         found.append(Finding("warned", f"Too many texts: {_window(caps[0])}", told))
     if found:

@@ -25,13 +25,17 @@ judged as (
         window_hours,
         tier_rank,
         sum(texts) as texts,
-        max(case when verdict = 'not_known' then 1 else 0 end) = 1 as is_not_known,
         max(
-            case when verdict not in ('too_few_texts', 'not_known') then message_number end
+            case when verdict in ('not_known', 'clicks_not_known') then 1 else 0 end
+        ) = 1 as is_not_known,
+        max(
+            case
+                when verdict in ('worth_it', 'people_leave', 'hardly_clicked') then message_number
+            end
         ) as highest_judged,
         min(
             case when verdict in ('people_leave', 'hardly_clicked') then message_number end
-        ) as too_many_from
+        ) as lowest_too_many
     from saturation
     group by message_class, window_hours, tier_rank
 
@@ -40,15 +44,40 @@ judged as (
 reasons as (
 
     select
-        judged.*,
-        saturation.verdict as reason
+        judged.message_class,
+        judged.window_hours,
+        judged.tier_rank,
+        judged.texts,
+        judged.is_not_known,
+        judged.highest_judged,
+        judged.lowest_too_many,
+        max(
+            case
+                when judged.lowest_too_many = saturation.message_number then saturation.verdict
+            end
+        ) as reason,
+        max(
+            case
+                when
+                    saturation.verdict = 'worth_it'
+                    and judged.lowest_too_many > saturation.message_number
+                    then saturation.message_number
+            end
+        ) as worth_it_up_to
     from judged
-    left join saturation
+    inner join saturation
         on
             judged.message_class = saturation.message_class
             and judged.window_hours = saturation.window_hours
             and coalesce(judged.tier_rank, -1) = coalesce(saturation.tier_rank, -1)
-            and judged.too_many_from = saturation.message_number
+    group by
+        judged.message_class,
+        judged.window_hours,
+        judged.tier_rank,
+        judged.texts,
+        judged.is_not_known,
+        judged.highest_judged,
+        judged.lowest_too_many
 
 ),
 
@@ -59,24 +88,26 @@ frequency_cap_proposals as (
         {{ as_of_date() }} as as_of_date,
         caps.message_class,
         caps.window_hours,
-        coalesce(tiers.tier, 'none') as tier,
+        case when caps.tier_rank = 0 then 'none' else coalesce(tiers.tier, 'former') end as tier,
         caps.tier_rank,
         caps.max_messages,
         cast(coalesce(own.texts, 0) as bigint) as texts,
         own.highest_judged,
-        case when own.too_many_from > 1 then own.too_many_from - 1 end as proposed_max_messages,
+        own.lowest_too_many,
+        own.worth_it_up_to as proposed_max_messages,
         own.reason,
         case
             when own.texts is null then 'no_texts'
+            when own.lowest_too_many = 1 then 'first_is_too_many'
+            when own.lowest_too_many is not null and own.worth_it_up_to is null then 'unknown_below'
+            when own.lowest_too_many <= caps.max_messages then 'lower'
+            when own.worth_it_up_to > caps.max_messages then 'higher'
+            when own.lowest_too_many is not null then 'fits'
             when own.is_not_known then 'not_known'
-            when own.too_many_from = 1 then 'first_is_too_many'
-            when own.too_many_from - 1 < caps.max_messages then 'lower'
-            when own.too_many_from - 1 = caps.max_messages then 'fits'
-            when own.too_many_from is not null then 'higher'
             when own.highest_judged > 1 then 'no_limit_seen'
             else 'too_few_texts'
         end as verdict,
-        case when whole.too_many_from > 1 then whole.too_many_from - 1 end
+        case when whole.lowest_too_many = 1 then 0 else whole.worth_it_up_to end
             as all_tiers_max_messages
     from caps
     left join tiers on caps.tier_rank = tiers.tier_rank

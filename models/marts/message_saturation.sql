@@ -39,12 +39,18 @@ rated as (
         -- this number weighs more on both sides.
         {{ ratio("bands.paired_first_clicks", "bands.pairs") }} as first_click_rate,
         {{ ratio("bands.paired_clicks", "bands.paired_first_clicks") }} as click_share_kept,
-        coalesce(
-            {{ ratio("bands.paired_clicks_variance", "bands.paired_clicks") }},
+        -- Never less than a click weighs on average: a single one by who weighs little would make
+        -- the interval narrower than none does.
+        greatest(
+            coalesce({{ ratio("bands.paired_clicks_variance", "bands.paired_clicks") }}, 0),
             {{ ratio("bands.pairs_squared", "bands.pairs") }}
         ) as click_weight,
-        {{ ratio("bands.paired_first_clicks_variance", "bands.paired_first_clicks") }}
-            as first_click_weight,
+        greatest(
+            coalesce(
+                {{ ratio("bands.paired_first_clicks_variance", "bands.paired_first_clicks") }}, 0
+            ),
+            {{ ratio("bands.pairs - bands.pairs_squared", "bands.pairs") }}
+        ) as first_click_weight,
         rules.z,
         rules.texts_least,
         rules.click_share_least,
@@ -89,7 +95,12 @@ message_saturation as (
         {{ as_of_date() }} as as_of_date,
         kept.message_class,
         kept.window_hours,
-        case when kept.tier_rank is null then 'all' else coalesce(tiers.tier, 'none') end as tier,
+        -- A rank of an earlier policy may have no name in the one in force.
+        case
+            when kept.tier_rank is null then 'all'
+            when kept.tier_rank = 0 then 'none'
+            else coalesce(tiers.tier, 'former')
+        end as tier,
         kept.tier_rank,
         kept.message_number,
         cast(kept.texts as bigint) as texts,
@@ -109,6 +120,7 @@ message_saturation as (
             when kept.texts < kept.texts_least then 'too_few_texts'
             when kept.clicks is null and kept.opt_outs is null then 'not_known'
             when kept.opt_out_rate_low > kept.opt_out_rate_most then 'people_leave'
+            when kept.message_number > 1 and kept.clicks is null then 'clicks_not_known'
             when kept.click_share_kept_high < kept.click_share_least then 'hardly_clicked'
             else 'worth_it'
         end as verdict

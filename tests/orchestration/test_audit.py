@@ -57,6 +57,7 @@ SOUND = Audit(
             "tier": "gold",
             "max_messages": 6,
             "highest_judged": 7,
+            "lowest_too_many": 7,
             "proposed_max_messages": 6,
             "reason": "hardly_clicked",
             "verdict": "fits",
@@ -84,7 +85,7 @@ def with_cap(**values) -> Audit:
     return replace(SOUND, caps=[{**SOUND.caps[0], **values}])
 
 
-UNSEEN = {"proposed_max_messages": None, "reason": None}
+UNSEEN = {"lowest_too_many": None, "proposed_max_messages": None, "reason": None}
 
 
 def with_review(day: date | None) -> Audit:
@@ -122,6 +123,18 @@ def test_a_policy_that_fits_asks_for_nothing():
             with_cap(verdict="first_is_too_many", message_class="all", window_hours=24, **UNSEEN),
             "Unwelcome texts: of any kind in 24 hours for Gold",
         ),
+        (
+            with_cap(verdict="unknown_below", lowest_too_many=6, proposed_max_messages=None),
+            "Too many texts: promotional in 30 days for Gold",
+        ),
+        (
+            with_cap(verdict="unknown_below", proposed_max_messages=None),
+            "Too many texts: promotional in 30 days",
+        ),
+        (
+            with_cap(verdict="too_few_texts", all_tiers_max_messages=0, **UNSEEN),
+            "Unwelcome texts: promotional in 30 days",
+        ),
         (with_cap(verdict="too_few_texts", **UNSEEN), "Too many texts: promotional in 30 days"),
         (with_cap(verdict="no_limit_seen", **UNSEEN), "Too many texts: promotional in 30 days"),
     ],
@@ -157,6 +170,23 @@ def test_a_cap_that_nothing_speaks_for_lowering_asks_for_nothing(values, told):
     seen = with_cap(**values)
     assert decisions(seen) == []
     assert told in audit.render(seen)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"verdict": "lower", "proposed_max_messages": 2}, "number 6 is no longer worth it"),
+        ({"verdict": "lower", "proposed_max_messages": 2}, "2 would do."),
+        ({"verdict": "unknown_below", "proposed_max_messages": None}, "Of fewer too little is"),
+        (
+            {"verdict": "too_few_texts", "all_tiers_max_messages": 0},
+            "By the texts of all tiers together: More people leave after the first one already",
+        ),
+    ],
+)
+def test_only_what_was_judged_is_told(values, told):
+    page = audit.render(with_cap(lowest_too_many=6, **values))
+    assert told in page and "0 would do" not in page
 
 
 def test_tiers_with_too_few_texts_of_their_own_are_told_together():

@@ -6,11 +6,12 @@ outcomes as (
 
 ),
 
+-- What was decided and never reported is not known to have been sent: it may be the text itself.
 messages as (
 
     select *
     from {{ ref("int_contact_messages") }}
-    where messages > 0
+    where message_id is not null
 
 ),
 
