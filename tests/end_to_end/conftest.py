@@ -146,7 +146,9 @@ def mended(night: Night, failed: Failed, made_once: Callable[..., Path]) -> Mend
             for name in ("one", "two")
         ]
         # From the first step on the one that is left has the right to write.
-        while all(each.is_alive for each in tries) or not any("✓" in each.err for each in tries):
+        while all(each.is_alive for each in tries):
+            time.sleep(0.05)
+        while any(each.is_alive and "✓" not in each.err for each in tries):
             time.sleep(0.05)
         tries.append(start(folder / "push", "push", home=home))
         ended = sorted((each.wait() for each in tries), key=lambda each: each.code)
