@@ -18,12 +18,24 @@ tiers as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        min(
+            case when verdict in ('people_leave', 'hardly_clicked') then message_number end
+        ) over (partition by message_class, window_hours, tier_rank) as lowest_too_many
+    from saturation
+
+),
+
 judged as (
 
     select
         message_class,
         window_hours,
         tier_rank,
+        lowest_too_many,
         sum(texts) as texts,
         max(
             case when verdict in ('not_known', 'clicks_not_known') then 1 else 0 end
@@ -33,51 +45,14 @@ judged as (
                 when verdict in ('worth_it', 'people_leave', 'hardly_clicked') then message_number
             end
         ) as highest_judged,
-        min(
-            case when verdict in ('people_leave', 'hardly_clicked') then message_number end
-        ) as lowest_too_many
-    from saturation
-    group by message_class, window_hours, tier_rank
-
-),
-
-reasons as (
-
-    select
-        judged.message_class,
-        judged.window_hours,
-        judged.tier_rank,
-        judged.texts,
-        judged.is_not_known,
-        judged.highest_judged,
-        judged.lowest_too_many,
+        max(case when message_number = lowest_too_many then verdict end) as reason,
         max(
             case
-                when judged.lowest_too_many = saturation.message_number then saturation.verdict
-            end
-        ) as reason,
-        max(
-            case
-                when
-                    saturation.verdict = 'worth_it'
-                    and judged.lowest_too_many > saturation.message_number
-                    then saturation.message_number
+                when verdict = 'worth_it' and message_number < lowest_too_many then message_number
             end
         ) as worth_it_up_to
-    from judged
-    inner join saturation
-        on
-            judged.message_class = saturation.message_class
-            and judged.window_hours = saturation.window_hours
-            and coalesce(judged.tier_rank, -1) = coalesce(saturation.tier_rank, -1)
-    group by
-        judged.message_class,
-        judged.window_hours,
-        judged.tier_rank,
-        judged.texts,
-        judged.is_not_known,
-        judged.highest_judged,
-        judged.lowest_too_many
+    from numbered
+    group by message_class, window_hours, tier_rank, lowest_too_many
 
 ),
 
@@ -111,12 +86,12 @@ frequency_cap_proposals as (
             as all_tiers_max_messages
     from caps
     left join tiers on caps.tier_rank = tiers.tier_rank
-    left join reasons as own
+    left join judged as own
         on
             caps.message_class = own.message_class
             and caps.window_hours = own.window_hours
             and caps.tier_rank = own.tier_rank
-    left join reasons as whole
+    left join judged as whole
         on
             caps.message_class = whole.message_class
             and caps.window_hours = whole.window_hours
