@@ -32,28 +32,37 @@ def create_source_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def run_dbt(settings: Settings, *arguments: str, as_of: date = date(2026, 7, 1)) -> str:
     """Run dbt under `settings.home` as of a date; return what it printed, or fail with that."""
+    # What was read for one target names the databases of that one.
+    address = "" if "--target" in arguments else _warm()
+    process = ask_dbt(settings, address, *arguments, as_of=as_of)
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
+    return printed
+
+
+def ask_dbt(
+    settings: Settings, address: str, *arguments: str, as_of: date = date(2026, 7, 1)
+) -> subprocess.Popen[str]:
+    """Start a client of the dbt that waits at an address, under `settings.home` as of a date."""
     settings.paths.build.parent.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        **settings.environment(),
-        "VIP_AS_OF_DATE": as_of.isoformat(),
-        "DBT_PROFILES_DIR": str(PROJECT_DIR),
-        "DBT_TARGET_PATH": str(settings.paths.dbt_target),
-        "DBT_LOG_PATH": str(settings.paths.dbt_target),
-        "DBT_VERSION_CHECK": "false",
-        PARENT_VARIABLE: str(os.getpid()),
-        # What was read for one target names the databases of that one.
-        ADDRESS_VARIABLE: "" if "--target" in arguments else _warm(),
-    }
-    result = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-S", dbt_client.__file__, *arguments],
         cwd=PROJECT_DIR,
-        env=environment,
-        capture_output=True,
+        env={
+            **os.environ,
+            **settings.environment(),
+            "VIP_AS_OF_DATE": as_of.isoformat(),
+            "DBT_PROFILES_DIR": str(PROJECT_DIR),
+            "DBT_TARGET_PATH": str(settings.paths.dbt_target),
+            "DBT_LOG_PATH": str(settings.paths.dbt_target),
+            "DBT_VERSION_CHECK": "false",
+            ADDRESS_VARIABLE: address,
+            PARENT_VARIABLE: str(os.getpid()),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 @cache

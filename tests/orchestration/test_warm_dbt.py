@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dbt_runs import ask_dbt
 
 from orchestration import dbt_client
-from orchestration.dbt_client import ADDRESS_VARIABLE, PARENT_VARIABLE
 from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import connect
 from orchestration.warm_dbt import warm_dbt
@@ -39,24 +39,7 @@ def address() -> Iterator[str]:
 
 
 def ask(settings: Settings, address: str, *arguments: str) -> subprocess.Popen[str]:
-    settings.paths.build.parent.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-S", dbt_client.__file__, "--quiet", *arguments],
-        cwd=PROJECT_DIR,
-        env={
-            **os.environ,
-            **settings.environment(),
-            ADDRESS_VARIABLE: address,
-            PARENT_VARIABLE: str(os.getpid()),
-            "VIP_AS_OF_DATE": "2026-07-01",
-            "DBT_PROFILES_DIR": str(PROJECT_DIR),
-            "DBT_TARGET_PATH": str(settings.paths.dbt_target),
-            "DBT_LOG_PATH": str(settings.paths.dbt_target),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return ask_dbt(settings, address, "--quiet", *arguments)
 
 
 def servers() -> list[psutil.Process]:
