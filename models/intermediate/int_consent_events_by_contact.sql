@@ -128,13 +128,17 @@ by_customer as (
         consent_events.proof
     from consent_events
     inner join contacts on consent_events.customer_id = contacts.customer_id
-    where consent_events.phone is null or consent_events.action = 'opt_out'
+    left join contact_phones on consent_events.phone_e164 = contact_phones.phone_e164
+    where
+        (consent_events.phone is null or consent_events.action = 'opt_out')
+        -- Else it stands there by its phone.
+        and coalesce(contact_phones.contact_id <> contacts.contact_id, true)
 
 ),
 
 by_stop as (
 
-    select
+    select distinct
         stops.word_id,
         contacts.contact_id,
         purposes.purpose,
@@ -183,7 +187,7 @@ heard as (
 int_consent_events_by_contact as (
 
     select * from heard
-    union
+    union all
     select * from by_stop
 
 )

@@ -45,14 +45,35 @@ kept as (
 
 ),
 
+counted as (
+
+    select
+        contact_id,
+        min(address_id) as address_id,
+        count(*) as addresses
+    from contact_addresses
+    group by contact_id
+
+),
+
 -- Contacts with the same addresses share a place: it is worked out for one of them.
 address_sets as (
 
     select
         contact_id,
-        {{ text_list("address_id") }} as address_set
-    from contact_addresses
-    group by contact_id
+        address_id as address_set
+    from counted
+    where addresses = 1
+
+    union all
+
+    select
+        counted.contact_id,
+        {{ text_list("contact_addresses.address_id") }} as address_set
+    from counted
+    inner join contact_addresses on counted.contact_id = contact_addresses.contact_id
+    where counted.addresses > 1
+    group by counted.contact_id
 
 ),
 

@@ -6,20 +6,31 @@ customers as (
 
 ),
 
-ranked_on_phone as (
+shared_phones as (
 
     select
-        customer_id,
         phone_e164,
-        count(*) over (partition by phone_e164) as customers_on_phone,
+        count(*) as customers_on_phone
+    from customers
+    where phone_e164 is not null
+    group by phone_e164
+    having count(*) > 1
+
+),
+
+sharing as (
+
+    select
+        customers.customer_id,
+        shared_phones.customers_on_phone,
         -- The oldest account names the contact: one that joins the phone later changes nothing.
-        first_value(customer_id) over (
-            partition by phone_e164
-            order by created_at nulls last, customer_id
+        first_value(customers.customer_id) over (
+            partition by customers.phone_e164
+            order by customers.created_at nulls last, customers.customer_id
             rows between unbounded preceding and unbounded following
         ) as first_customer_id
     from customers
-    where phone_e164 is not null
+    inner join shared_phones on customers.phone_e164 = shared_phones.phone_e164
 
 ),
 
@@ -27,7 +38,7 @@ int_customer_contacts as (
 
     select
         customers.customer_id,
-        coalesce(ranked_on_phone.first_customer_id, customers.customer_id) as contact_id,
+        coalesce(sharing.first_customer_id, customers.customer_id) as contact_id,
         customers.phone_e164,
         customers.email,
         customers.first_name,
@@ -38,12 +49,15 @@ int_customer_contacts as (
         customers.time_zone,
         customers.language,
         customers.is_test,
-        coalesce(ranked_on_phone.customers_on_phone, 0) as customers_on_phone,
         coalesce(
-            ranked_on_phone.customers_on_phone > {{ parameter("max_customers_per_phone") }}, false
-        ) as is_shared_too_widely
+            sharing.customers_on_phone,
+            case when customers.phone_e164 is null then 0 else 1 end
+        ) as customers_on_phone,
+        customers.phone_e164 is not null
+        and coalesce(sharing.customers_on_phone, 1) > {{ parameter("max_customers_per_phone") }}
+            as is_shared_too_widely
     from customers
-    left join ranked_on_phone on customers.customer_id = ranked_on_phone.customer_id
+    left join sharing on customers.customer_id = sharing.customer_id
 
 )
 

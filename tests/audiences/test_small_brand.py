@@ -378,6 +378,7 @@ def test_the_night_after_moves_nobody_between_the_arms(shop: Shop, after: Any) -
 
 OF_SATURATION = (
     "int_contact_texts",
+    "int_decided_messages",
     "int_contact_messages",
     "int_contact_touches",
     "int_consent_events_by_contact",

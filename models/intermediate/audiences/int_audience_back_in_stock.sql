@@ -53,13 +53,15 @@ stock as (
 
 bought as (
 
-    select
-        customer_id,
-        product_id,
-        max(ordered_at) as bought_at
-    from order_lines
-    where customer_id is not null and product_id is not null
-    group by customer_id, product_id
+    select distinct
+        asked.customer_id,
+        asked.product_id
+    from asked
+    inner join order_lines
+        on
+            asked.customer_id = order_lines.customer_id
+            and asked.product_id = order_lines.product_id
+            and asked.asked_at <= order_lines.ordered_at
 
 ),
 
@@ -85,7 +87,6 @@ int_audience_back_in_stock as (
         on
             asked.customer_id = bought.customer_id
             and asked.product_id = bought.product_id
-            and asked.asked_at <= bought.bought_at
     where
         stock.recency = 1
         -- The last word on the shelf counts: what is gone again is not offered.

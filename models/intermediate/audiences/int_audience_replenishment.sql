@@ -6,12 +6,6 @@ purchase_days as (
 
 ),
 
-gaps as (
-
-    select * from {{ ref("int_product_gaps") }}
-
-),
-
 rhythms as (
 
     select * from {{ ref("int_product_rhythms") }}
@@ -26,20 +20,13 @@ tiers as (
 
 last_purchases as (
 
-    select
-        purchase_days.customer_id,
-        purchase_days.product_id,
-        purchase_days.bought_on,
-        purchase_days.units,
-        row_number() over (
-            partition by purchase_days.customer_id, purchase_days.product_id
-            order by purchase_days.bought_on desc
-        ) as recency
+    select purchase_days.*
     from purchase_days
     inner join tiers
         on
             purchase_days.customer_id = tiers.customer_id
             and tiers.tier_rank > 0
+    where purchase_days.is_latest
 
 ),
 
@@ -50,7 +37,8 @@ own as (
         product_id,
         count(*) as gap_count,
         {{ pct("days_per_unit", 0.5) }} as days_per_unit
-    from gaps
+    from purchase_days
+    where days_per_unit is not null
     group by customer_id, product_id
 
 ),
@@ -80,7 +68,7 @@ due as (
         on
             last_purchases.customer_id = own.customer_id
             and last_purchases.product_id = own.product_id
-    where last_purchases.recency = 1 and rhythms.days_per_unit is not null
+    where rhythms.days_per_unit is not null
 
 ),
 
@@ -108,7 +96,7 @@ int_audience_replenishment as (
             brand="brand", due_on="due_on"
         ) }}
     from windows
-    where window_from <= {{ as_of_date() }}
+    where window_from <= {{ as_of_date() }} and window_to > {{ as_of_date() }}
 
 )
 

@@ -1,3 +1,5 @@
+{{ config(materialized="view") }}
+
 with
 
 sent as (
@@ -6,25 +8,9 @@ sent as (
 
 ),
 
-message_log as (
+decided as (
 
-    select * from {{ ref("stg_message_log") }}
-
-),
-
-reported as (
-
-    select distinct
-        message_log.audience_id,
-        message_log.contact_id,
-        message_log.as_of_date
-    from message_log
-    inner join sent
-        on
-            message_log.contact_id = sent.contact_id
-            and message_log.audience_id = sent.audience_id
-            and cast(message_log.as_of_date as {{ dbt.type_timestamp() }}) <= sent.sent_at
-            and message_log.ends_at >= sent.sent_at
+    select * from {{ ref("int_decided_messages") }}
 
 ),
 
@@ -42,21 +28,15 @@ int_contact_messages as (
 
     union all
 
-    -- What an earlier night decided counts as sent until the platform reports it, and then once.
     select
         cast(null as {{ dbt.type_string() }}) as message_id,
-        message_log.contact_id,
-        message_log.audience_id,
-        message_log.subject_id,
-        message_log.message_class,
-        message_log.send_at as sent_at,
-        case when reported.contact_id is null then 1 else 0 end as messages
-    from message_log
-    left join reported
-        on
-            message_log.audience_id = reported.audience_id
-            and message_log.contact_id = reported.contact_id
-            and message_log.as_of_date = reported.as_of_date
+        contact_id,
+        audience_id,
+        subject_id,
+        message_class,
+        sent_at,
+        messages
+    from decided
 
 )
 

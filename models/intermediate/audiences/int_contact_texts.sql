@@ -26,6 +26,17 @@ contacts as (
 
 ),
 
+campaign_audiences as (
+
+    select
+        campaigns.campaign_id,
+        audiences.audience_id,
+        audiences.message_class
+    from campaigns
+    inner join audiences on campaigns.audience_id = audiences.audience_id
+
+),
+
 -- What a text was about is its own word first, then its campaign's.
 int_contact_texts as (
 
@@ -44,9 +55,9 @@ int_contact_texts as (
         sms_messages.sent_at
     from sms_messages
     inner join contacts on sms_messages.customer_id = contacts.customer_id
-    left join campaigns on sms_messages.campaign_id = campaigns.campaign_id
     left join audiences as by_type on sms_messages.message_type = by_type.audience_id
-    left join audiences as by_campaign on campaigns.audience_id = by_campaign.audience_id
+    left join campaign_audiences as by_campaign
+        on sms_messages.campaign_id = by_campaign.campaign_id
 
 )
 

@@ -32,6 +32,17 @@ contacts as (
 
 ),
 
+campaign_audiences as (
+
+    select
+        campaigns.campaign_id,
+        audiences.audience_id,
+        audiences.message_class
+    from campaigns
+    inner join audiences on campaigns.audience_id = audiences.audience_id
+
+),
+
 int_contact_touches as (
 
     select
@@ -45,9 +56,9 @@ int_contact_touches as (
         coalesce(weights.weight, 1) as weight
     from touches
     inner join contacts on touches.customer_id = contacts.customer_id
-    left join campaigns on touches.campaign_id = campaigns.campaign_id
     left join audiences as by_type on touches.message_type = by_type.audience_id
-    left join audiences as by_campaign on campaigns.audience_id = by_campaign.audience_id
+    left join campaign_audiences as by_campaign
+        on touches.campaign_id = by_campaign.campaign_id
     left join weights on touches.channel = weights.channel
 
 )

@@ -2,7 +2,8 @@ with
 
 gaps as (
 
-    select * from {{ ref("int_product_gaps") }}
+    select * from {{ ref("int_product_purchase_days") }}
+    where days_per_unit is not null
 
 ),
 
@@ -24,10 +25,11 @@ grouped as (
 
     select
         'category' as grouped_by,
-        category as group_id,
-        days_per_unit
+        products.category as group_id,
+        gaps.days_per_unit
     from gaps
-    where category is not null
+    inner join products on gaps.product_id = products.product_id
+    where products.category is not null
 
 ),
 
