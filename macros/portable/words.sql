@@ -1,21 +1,26 @@
 {% macro plain_words(text) -%}
-    {#- Letters without accents and punctuation as spaces: what is left are the words. -#}
-    {%- set letters = "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝ" -%}
-    {%- set marks = ".,;:!?()[]<>*#_-/+&@~|^=…’‘“”„«»¡¿`" -%}
-    {%- set codes = [9, 10, 13, 34, 39, 160] -%}
-    {%- set blanks = " " * (marks | length + codes | length) -%}
-    {{ adapter.dispatch("single_spaces")(
-        "translate(upper(" ~ text ~ "), '" ~ letters ~ marks ~ "' || chr("
-        ~ codes | join(") || chr(") ~ "), 'AAAAAACEEEEIIIINOOOOOUUUUY" ~ blanks ~ "')"
+    {#- Accents of their own letter first, then those that stand behind it, with what nobody sees; what
+        is neither letter nor digit parts words. Letters of double width are letters. -#}
+    {%- set letters = "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝ"
+        ~ "ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ" -%}
+    {{ adapter.dispatch("words_alone")(
+        "translate(upper(" ~ text ~ "), '" ~ letters
+        ~ "', 'AAAAAACEEEEIIIINOOOOOUUUUYABCDEFGHIJKLMNOPQRSTUVWXYZ')"
     ) }}
 {%- endmacro %}
 
-{% macro default__single_spaces(text) -%}
-    trim(regexp_replace({{ text }}, '[ ]+', ' ', 'g'))
+{% macro default__words_alone(text) -%}
+    trim(regexp_replace(
+        regexp_replace({{ text }}, '[\p{M}\p{Cf}]+', '', 'g'),
+        '[^\p{Lu}\p{Ll}\p{Lo}\p{N}]+', ' ', 'g'
+    ))
 {%- endmacro %}
 
-{% macro spark__single_spaces(text) -%}
-    trim(regexp_replace({{ text }}, '[ ]+', ' '))
+{% macro spark__words_alone(text) -%}
+    trim(regexp_replace(
+        regexp_replace({{ text }}, '[\\p{M}\\p{Cf}]+', ''),
+        '[^\\p{Lu}\\p{Ll}\\p{Lo}\\p{N}]+', ' '
+    ))
 {%- endmacro %}
 
 {% macro json_text(json, key) -%}

@@ -203,6 +203,13 @@ def test_a_sound_brand_passes(brand, failed):
         (SAID.format(event_type="reply", text="'Stop!'"), "no_member_has_opted_out"),
         (SAID.format(event_type="reply", text="'Please stop it'"), "no_member_has_opted_out"),
         (SAID.format(event_type="reply", text="'no móre, thanks'"), "no_member_has_opted_out"),
+        # letters of double width, and between them one that nobody sees
+        (
+            SAID.format(
+                event_type="reply", text="'\uff33\uff34\uff2f' || chr(8203) || '\uff30\uff01'"
+            ),
+            "no_member_has_opted_out",
+        ),
         (TICKET.format(category="opt-out"), "no_member_has_opted_out"),
         (LOST_TEXT.format(event_type="opt_out"), "no_member_has_an_unreadable_stop"),
         (LOST_TEXT.format(event_type="complaint"), "no_member_has_an_unreadable_stop"),

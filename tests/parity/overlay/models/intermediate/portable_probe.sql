@@ -88,6 +88,7 @@ portable_probe as (
         {{ local_to_utc(at_time("day", "'08:00'"), "'" ~ zone ~ "'") }} as opens_{{ loop.index }},
         {%- endfor %}
         {{ plain_words("'  «Arrêt»\t- ' || name || ' (don’t) ...Ñandú? '") }} as words,
+        {{ plain_words("'ＳＴＯＰ！\u200bE\u0301nd🛑 opt‑out\ufe0f ' || name") }} as odd_words,
         {%- for text in [
             "'\t\u00a0' || upper(name) || '@Exämple.ORG '",
             "name || '\u00a0@b.co'", "name || '\t@b.co'", "name || ' @b.co'",
