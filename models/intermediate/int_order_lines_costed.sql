@@ -22,25 +22,38 @@ products as (
 
 ),
 
+kept_orders as (
+
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        fx_rate,
+        {{ in_reporting_currency("coalesce(order_discount_amount, 0)") }} as order_discount_amount
+    from orders
+    where status <> 'cancelled'
+
+),
+
 ordered_lines as (
 
     select
         order_lines.order_line_id,
         order_lines.order_id,
-        orders.customer_id,
+        kept_orders.customer_id,
         order_lines.product_id,
-        orders.ordered_at,
+        kept_orders.ordered_at,
         order_lines.quantity,
-        orders.fx_rate,
+        kept_orders.fx_rate,
         {{ times_quantity("order_lines.unit_price", "order_lines.quantity") }} as gross_amount,
         coalesce(order_lines.line_discount_amount, 0) as line_discount_amount,
-        coalesce(orders.order_discount_amount, 0) as order_discount_amount,
-        {{ in_reporting_currency("order_lines.unit_cost", "orders.fx_rate") }} as line_unit_cost,
+        kept_orders.order_discount_amount,
+        {{ in_reporting_currency("order_lines.unit_cost", "kept_orders.fx_rate") }}
+            as line_unit_cost,
         products.unit_cost as product_unit_cost
     from order_lines
-    inner join orders on order_lines.order_id = orders.order_id
+    inner join kept_orders on order_lines.order_id = kept_orders.order_id
     left join products on order_lines.product_id = products.product_id
-    where orders.status <> 'cancelled'
 
 ),
 
@@ -59,7 +72,7 @@ amounts as (
             {{ in_reporting_currency("line_discount_amount") }},
             {{ in_reporting_currency("gross_amount") }}
         ) as line_discount_amount,
-        {{ in_reporting_currency("order_discount_amount") }} as order_discount_amount,
+        order_discount_amount,
         coalesce(line_unit_cost, product_unit_cost) as unit_cost
     from ordered_lines
 

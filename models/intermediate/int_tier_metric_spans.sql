@@ -146,19 +146,7 @@ changes as (
 
 ),
 
-daily_changes as (
-
-    select
-        measure_id,
-        customer_id,
-        changed_on,
-        sum(amount) as amount,
-        sum(base) as base
-    from changes
-    group by measure_id, customer_id, changed_on
-
-),
-
+-- The sums are those of the whole day on each of its changes: the last one stands for all.
 totals as (
 
     select
@@ -172,14 +160,14 @@ totals as (
         sum(amount) over (
             partition by customer_id, measure_id
             order by changed_on
-            rows between unbounded preceding and current row
+            range between unbounded preceding and current row
         ) as amount,
         sum(base) over (
             partition by customer_id, measure_id
             order by changed_on
-            rows between unbounded preceding and current row
+            range between unbounded preceding and current row
         ) as base
-    from daily_changes
+    from changes
 
 ),
 
@@ -198,6 +186,7 @@ int_tier_metric_spans as (
         end as metric_value
     from totals
     inner join measures on totals.measure_id = measures.measure_id
+    where coalesce(totals.next_changed_on > totals.changed_on, true)
 
 )
 
