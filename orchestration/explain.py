@@ -169,7 +169,7 @@ def _rules(
         "select asked.tier, metric, rule, threshold, unit, reason, metric_value "
         "from tier_requirements as asked left join ("
         "from tier_rule_values where customer_id = ?) as own using (tier_rank, metric) "
-        "order by tier_rank desc, metric",
+        "order by tier_rank desc, metric, rule",
         customer_id,
     )
     found = []

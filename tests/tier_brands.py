@@ -135,10 +135,9 @@ def some_tier(rng: random.Random, name: str) -> Tier:
         return Tier(name, tuple(rules), combiner)
     rules = []
     for metric in rng.sample(sorted(FIXED), rng.choice([1, 1, 2, 3])):
-        if rng.random() < 0.4:
-            rules.append(Rule(metric, share=rng.choice(SHARES)))
-        else:
-            rules.append(Rule(metric, round(rng.choice(FIXED[metric]) * UNIT)))
+        amount = Rule(metric, round(rng.choice(FIXED[metric]) * UNIT))
+        share = Rule(metric, share=rng.choice(SHARES))
+        rules += rng.choice([[amount], [amount], [amount], [share], [share], [amount, share]])
     return Tier(name, tuple(rules), combiner)
 
 
@@ -375,6 +374,7 @@ def hold(
     for who, *span in histories:
         spans.setdefault(who, []).append(tuple(span))
     rows = {row["customer_id"]: row for row in standings}
+    assert len(standings) == len(rows), f"customers of seed {seed} have more than one row"
     met: Counter[str] = Counter()
     # A search ends a hair elsewhere when what it learns from is added up in another order.
     near = 1e-6 if any(looks_ahead(version) for version in world.versions) else 1e-9

@@ -673,7 +673,7 @@ class World:
     def target(self, customer: str, version: Version, rank: int) -> tuple[float, int | None]:
         """How far a customer is on the way to a tier tonight, and the spend that is missing."""
         tier = version.tiers[rank - 1]
-        progress, missing = [], None
+        progress, missing = [], []
         for rule in tier.rules[:1] if tier.combiner == "rank_blend" else tier.rules:
             value = self.value(customer, rule.metric, version, self.as_of)
             value = 0 if value == NOTHING else value
@@ -693,11 +693,13 @@ class World:
             else:
                 done = value / UNIT / (threshold / UNIT)
                 if rule.metric == "qualifying_spend":
-                    missing = max(threshold - value, 0)
+                    missing.append(max(threshold - value, 0))
             progress.append(min(max(done, 0.0), 1.0))
         if not progress:
             return 0.0, None
-        return (max if tier.combiner == "any" else min)(progress), missing
+        is_any = tier.combiner == "any"
+        spend = (min if is_any else max)(missing) if missing else None
+        return (max if is_any else min)(progress), spend
 
     def standing(self, customer: str, steps: Sequence[Step]) -> dict[str, Any]:
         """The row of customer_tiers on the night of `as_of`."""
@@ -759,6 +761,7 @@ class World:
         tier = demotion.version.tiers[tonight.held - 1]
         if tier.combiner == "rank_blend":
             return None
+        missing = []
         for rule in tier.rules:
             if rule.metric == "qualifying_spend":
                 threshold: int | None = rule.threshold
@@ -771,7 +774,9 @@ class World:
                         if due <= demotion.day and (until is None or demotion.day < until)
                     )
                 if threshold is None:
-                    return None
+                    continue
                 value = self.value(customer, rule.metric, demotion.version, demotion.day)
-                return max(threshold - value, 0)
-        return None
+                missing.append(max(threshold - value, 0))
+        if not missing:
+            return None
+        return (min if tier.combiner == "any" else max)(missing)

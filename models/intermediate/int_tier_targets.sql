@@ -115,7 +115,9 @@ measured as (
                 0
             ),
             1
-        ) as progress
+        ) as progress,
+        case when metric = 'qualifying_spend' then greatest(threshold - metric_value, 0) end
+            as spend_missing
     from rules
 
 ),
@@ -126,13 +128,9 @@ int_tier_targets as (
         customer_id,
         tier_rank,
         -- All rules: as far as the one that lags; any of them: as far as the one that leads.
-        case
-            when count(*) = max(rules_needed) then min(progress)
-            else max(progress)
-        end as progress,
+        case when max(rules_needed) = 1 then max(progress) else min(progress) end as progress,
         {{ money(
-            "max(case when metric = 'qualifying_spend'"
-            ~ " then greatest(threshold - metric_value, 0) end)"
+            "case when max(rules_needed) = 1 then min(spend_missing) else max(spend_missing) end"
         ) }} as spend_missing
     from measured
     group by customer_id, tier_rank

@@ -74,34 +74,51 @@ held as (
 
 ),
 
--- What would still count on the day of the projected demotion if nothing more were bought, and what
--- the policy in force on that day asks for.
-projected_spend as (
+-- A tier may ask for an amount and for a share of the same spend: both, or one of them.
+projected_thresholds as (
 
     select
         held.customer_id,
-        thresholds.threshold,
-        sum(
-            case
-                when
-                    {{ leaves_window_on(
-                        "policy_versions.qualification_period", "customer_days.activity_date"
-                    ) }} > held.projected_demotion_on
-                    then {{ spend_by_basis(
-                        "policy_versions.qualifying_spend_basis", "customer_days"
-                    ) }}
-                else 0
-            end
-        ) as qualifying_spend
+        held.projected_demotion_on,
+        thresholds.policy_version,
+        case
+            when max(thresholds.rules_needed) = 1 then min(thresholds.threshold)
+            else max(thresholds.threshold)
+        end as threshold
     from held
     inner join thresholds
         on
             held.tier_rank = thresholds.tier_rank
             and held.projected_demotion_on >= thresholds.valid_from
             and held.projected_demotion_on < {{ lasts_until("thresholds.valid_to") }}
-    inner join policy_versions on thresholds.policy_version = policy_versions.policy_version
-    inner join customer_days on held.customer_id = customer_days.customer_id
-    group by held.customer_id, thresholds.threshold
+    group by held.customer_id, held.projected_demotion_on, thresholds.policy_version
+
+),
+
+-- What would still count on the day of the projected demotion if nothing more were bought, and what
+-- the policy in force on that day asks for.
+projected_spend as (
+
+    select
+        projected_thresholds.customer_id,
+        projected_thresholds.threshold,
+        sum(
+            case
+                when
+                    {{ leaves_window_on(
+                        "policy_versions.qualification_period", "customer_days.activity_date"
+                    ) }} > projected_thresholds.projected_demotion_on
+                    then {{ spend_by_basis(
+                        "policy_versions.qualifying_spend_basis", "customer_days"
+                    ) }}
+                else 0
+            end
+        ) as qualifying_spend
+    from projected_thresholds
+    inner join policy_versions
+        on projected_thresholds.policy_version = policy_versions.policy_version
+    inner join customer_days on projected_thresholds.customer_id = customer_days.customer_id
+    group by projected_thresholds.customer_id, projected_thresholds.threshold
 
 ),
 

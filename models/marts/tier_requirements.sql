@@ -30,6 +30,7 @@ reasons as (
         policy_version,
         tier_rank,
         case when combiner = 'rank_blend' then 'rank_blend' else metric end as metric,
+        rule,
         min(combiner) as combiner,
         min(unit) as unit,
         min(reason) as reason
@@ -37,7 +38,8 @@ reasons as (
     group by
         policy_version,
         tier_rank,
-        case when combiner = 'rank_blend' then 'rank_blend' else metric end
+        case when combiner = 'rank_blend' then 'rank_blend' else metric end,
+        rule
 
 ),
 
@@ -66,6 +68,7 @@ tier_requirements as (
             thresholds.policy_version = reasons.policy_version
             and thresholds.tier_rank = reasons.tier_rank
             and thresholds.metric = reasons.metric
+            and thresholds.rule = reasons.rule
     left join tier_metrics on thresholds.metric = tier_metrics.metric
     where
         thresholds.valid_from <= {{ as_of_date() }}

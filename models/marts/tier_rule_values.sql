@@ -38,10 +38,10 @@ rules as (
 
 ),
 
--- What customer_value tells is not said again.
+-- What customer_value tells is not said again; of an amount and a share of the same metric, once.
 told as (
 
-    select
+    select distinct
         metric_spans.customer_id,
         rules.tier,
         rules.tier_rank,

@@ -60,7 +60,7 @@ SAID = (
     *(f"grace {months}" for months in (0, 1, 3, 6)),
     *("soft_landing", "drop", "rolling_12_months", "calendar_year"),
     *("gross", "net_of_discounts", "net_of_discounts_and_returns"),
-    *("by all", "by any", "by rank_blend", "fixed", "top share"),
+    *("by all", "by any", "by rank_blend", "fixed", "top share", "an amount and a share of it"),
     *("excludes fraud", "excludes returns", "excludes unpaid"),
     *("begins at a month's end", "asked on a leap day", "changes in mid-history"),
 )
@@ -255,6 +255,12 @@ def said(versions: list[Version]) -> Counter[str]:
                 f"grace {version.grace_months}",
                 *(f"by {tier.combiner}" for tier in version.tiers),
                 *("top share" if rule.share else "fixed" for rule in rules),
+                *(
+                    "an amount and a share of it"
+                    for tier in version.tiers
+                    if tier.combiner != "rank_blend"
+                    and len({rule.metric for rule in tier.rules}) < len(tier.rules)
+                ),
                 *(f"excludes {name}" for name, _ in version.exclusions),
             }
         )
