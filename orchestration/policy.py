@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -38,6 +38,9 @@ _COLUMNS = {
     EXCLUSIONS: "policy_version exclusion_id metric rule threshold unit",
     REGISTRY: "metric kind unit",
 }
+# As every engine reads them: no 2_000, no 20260701.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"-?(?=[.0-9])[0-9]{0,14}(\.[0-9]+)?")
 _CADENCE = re.compile(r"weekly|monthly|quarterly|yearly|every_[1-9]\d?_months")
 _CHOICES = {
     "qualifying_spend_basis": ("gross", "net_of_discounts", "net_of_discounts_and_returns"),
@@ -76,23 +79,21 @@ class Row:
         return self.cells.get(column, "")
 
     def date(self, column: str) -> date | None:
-        """The date in a column; None where it is empty or none."""
+        """The date in a column, written 2026-07-01; None where it is empty or none."""
         try:
-            return date.fromisoformat(self[column])
+            return date.fromisoformat(self[column]) if _DATE.fullmatch(self[column]) else None
         except ValueError:
             return None
 
     def number(self, column: str) -> Decimal | None:
-        """The number in a column; None where it is empty or none."""
-        try:
-            found = Decimal(self[column])
-        except InvalidOperation:
+        """The number in a column, to the four decimals that are kept; None where there is none."""
+        if not _NUMBER.fullmatch(self[column]):
             return None
-        return found if found.is_finite() else None
+        return Decimal(self[column]).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
     def whole(self, column: str) -> int | None:
         """The whole number in a column; None where it is empty or none."""
-        return int(self[column]) if re.fullmatch(r"-?\d{1,6}", self[column]) else None
+        return int(self[column]) if re.fullmatch(r"-?[0-9]{1,6}", self[column]) else None
 
     def problem(self, fault: str) -> Problem:
         """A fault of this row."""
@@ -171,9 +172,11 @@ def read_policy(folder: Path) -> Policy:
 
 def _read(path: Path, problems: list[Problem]) -> list[Row]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        # A spreadsheet may begin its UTF-8 with a mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = set(_COLUMNS[path.name].split()) - set(reader.fieldnames or ())
+            known = _COLUMNS[path.name].split()
+            missing = set(known) - set(reader.fieldnames or ())
             if missing:
                 fault = f"lacks the column {', '.join(sorted(missing))}"
                 problems.append(Problem(path.name, 1, "", fault))
@@ -185,7 +188,14 @@ def _read(path: Path, problems: list[Problem]) -> list[Row]:
                     problems.append(Problem(path.name, reader.line_num, "", fault))
                     continue
                 stripped = {name: cell.strip() for name, cell in cells.items()}
-                rows.append(Row(path.name, reader.line_num, stripped))
+                row = Row(path.name, reader.line_num, stripped)
+                # The models take a cell as it stands: to them `gold ` is another tier than `gold`.
+                problems += [
+                    row.problem(f"{name} begins or ends with a blank")
+                    for name in known
+                    if row[name] and row[name] != cells[name]
+                ]
+                rows.append(row)
             return rows
     except FileNotFoundError:
         problems.append(Problem(path.name, 0, "", "is not in the folder"))
@@ -354,12 +364,11 @@ def _asks_for_more(row: Row, below: Iterable[Row]) -> Iterator[Problem]:
         own, other = row.number("threshold"), lower.number("threshold")
         if own is None or other is None:
             continue
+        asked, of_lower = row["threshold"], f"{lower['threshold']} of {lower['tier']}, below it"
         if row["rule"] == "top_share" and own >= other:
-            yield row.problem(f"share {own} is not below the {other} of {lower['tier']}, below it")
+            yield row.problem(f"share {asked} is not below the {of_lower}")
         if row["rule"] == "at_least" and own <= other:
-            yield row.problem(
-                f"threshold {own} is not above the {other} of {lower['tier']}, below it"
-            )
+            yield row.problem(f"threshold {asked} is not above the {of_lower}")
 
 
 def _benefits(policy: Policy) -> Iterator[Problem]:

@@ -250,9 +250,11 @@ def _fill(
                 path = POLICY_DIR / node["file"].name
             if node["file"].name == EXCLUSIONS and not (draft / EXCLUSIONS).exists():
                 continue  # a draft that names none has none
+            # A draft may say more than the models ask.
             connection.execute(
                 f"insert into {node['place']} by name "
-                f"select * from read_csv({sql_path(path)}, header = true, all_varchar = true)"
+                f"select columns(lambda name: name in {[*node['types']]}) "
+                f"from read_csv({sql_path(path)}, header = true, all_varchar = true)"
             )
         elif node["given"]:
             schema = node["schema"].split(".")[1]

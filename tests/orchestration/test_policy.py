@@ -136,6 +136,7 @@ CONTRADICTIONS = [
     (VERSIONS, lambda rows: rows.clear(), 0, "holds no version"),
     (VERSIONS, put(2, policy_version=""), 2, "has no policy_version"),
     (VERSIONS, put(2, effective_from="1.1.2026"), 2, "effective_from is 1.1.2026"),
+    (VERSIONS, put(2, effective_from="20000101"), 2, "effective_from is 20000101"),
     (VERSIONS, put(2, effective_to="soon"), 2, "effective_to is soon"),
     (VERSIONS, put(2, effective_to="1999-01-01"), 2, "ends before it begins"),
     (VERSIONS, put(2, effective_to="2027-01-01"), 2, "no version follows"),
@@ -150,6 +151,7 @@ CONTRADICTIONS = [
     (VERSIONS, put(2, grace_months="3.5"), 2, "grace_months is 3.5"),
     (VERSIONS, put(2, demotion_cadence="every_0_months"), 2, "demotion_cadence is every_0"),
     (VERSIONS, put(2, demotion_cadence="hourly"), 2, "demotion_cadence is hourly"),
+    (VERSIONS, put(2, demotion_cadence="monthly "), 2, "demotion_cadence begins or ends with a b"),
     (VERSIONS, put(2, reevaluation="daily"), 2, "reevaluation is daily"),
     (VERSIONS, successor(effective_from="2026-06-30"), 2, "still rules when 2026.2 begins"),
     (VERSIONS, successor(effective_from="2026-07-02"), 2, "leaves days without a policy"),
@@ -159,6 +161,7 @@ CONTRADICTIONS = [
     (RULES, lambda rows: rows.clear(), 2, "has no tiers"),
     (RULES, put(3, policy_version="2025.9"), 3, "belongs to no version"),
     (RULES, put(3, tier="none"), 3, "no name of a tier"),
+    (RULES, put(3, tier=" gold"), 3, "tier begins or ends with a blank"),
     (RULES, put(2, tier_rank="0"), 2, "tier_rank is 0"),
     (RULES, put(4, tier_rank="4"), 4, "leaves a rank out"),
     (RULES, put(4, tier_rank="2"), 4, "shares rank 2"),
@@ -170,6 +173,8 @@ CONTRADICTIONS = [
     (RULES, put(2, threshold="0"), 2, "threshold 0 is not above 0"),
     (RULES, put(2, threshold=""), 2, "threshold (empty)"),
     (RULES, put(2, threshold="NaN"), 2, "threshold NaN"),
+    (RULES, put(2, threshold="2_000"), 2, "threshold 2_000"),
+    (RULES, put(2, threshold="0.00001"), 2, "threshold 0.00001 is not above 0"),
     (RULES, put(3, threshold="2000"), 3, "not above the 2000 of silver"),
     (RULES, put(3, threshold="1500"), 3, "not above the 2000 of silver"),
     (RULES, put(2, unit="orders"), 2, "unit orders is unknown"),
@@ -237,6 +242,13 @@ def test_a_tier_adds_to_the_one_below(folder: Path) -> None:
 def test_a_blend_is_sound(folder: Path) -> None:
     spoil(folder, RULES, blend)
     spoil(folder, BENEFITS, lambda rows: rows.__delitem__(slice(3, None)))
+    assert find_problems(folder) == []
+
+
+def test_a_file_as_a_spreadsheet_saves_it_is_sound(folder: Path) -> None:
+    """UTF-8 with a mark at its begin."""
+    text = (folder / VERSIONS).read_text(encoding="utf-8")
+    (folder / VERSIONS).write_text(text, encoding="utf-8-sig")
     assert find_problems(folder) == []
 
 

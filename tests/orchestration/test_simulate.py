@@ -81,11 +81,12 @@ class Replayed:
 
 @pytest.fixture(scope="module")
 def later(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
-    """One tier, to begin next year."""
+    """One tier, to begin next year; its file has a column more than the models ask for."""
     folder = tmp_path_factory.mktemp("later")
     draft = Path(shutil.copytree(EXAMPLES / "one_tier", folder / "draft"))
     text = (draft / "policy_versions.csv").read_text().replace("2000-01-01", "2027-01-01")
-    (draft / "policy_versions.csv").write_text(text)
+    header, row = text.splitlines()
+    (draft / "policy_versions.csv").write_text(f"{header},comment\n{row},as discussed\n")
     return Replayed(draft, simulate(built, draft, folder / "moves.csv"), folder / "moves.csv")
 
 
