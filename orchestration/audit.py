@@ -65,7 +65,8 @@ class Audit:
     @property
     def vip_share(self) -> float:
         """VIPs among the customers who bought in the last twelve months, 0 to 1."""
-        return sum(tier["share"] or 0 for tier in self.tiers)
+        # Shares of whole customers may add up to a hair less than a tenth.
+        return round(sum(tier["share"] or 0 for tier in self.tiers), 9)
 
 
 def write(settings: Settings, as_of_date: date) -> Path:
@@ -176,19 +177,23 @@ def _members(tier: dict[str, Any]) -> Finding:
             "warned", f"{name} is empty", "Nobody holds this tier: is its threshold right?"
         )
     kept = tier["customers"] - tier["qualified"]
-    told = f"{tier['customers']:,} customers, of whom {kept:,} hold it by grace alone."
+    told = f"{_customers(tier['customers'])}, of whom {kept:,} by grace alone."
     return Finding("passed", f"{name} holds", told)
 
 
 def _idle(audit: Audit, tier: dict[str, Any]) -> Finding:
     days = int(audit.parameters["inactive_vip_days"])
     name = tier["tier"].capitalize()
-    told = f"{tier['inactive']:,} {name} customers have not ordered for {days} days"
+    told = f"Without an order for {days} days: {_customers(tier['inactive'])}"
     if tier["inactive"]:
         return Finding(
-            "warned", f"Inactive {name}", f"{told}: who they are stands in inactive_vips."
+            "warned", f"Inactive {name}", f"{told}; who they are stands in inactive_vips."
         )
     return Finding("passed", f"{name} is active", f"{told}.")
+
+
+def _customers(count: int) -> str:
+    return f"{count:,} customer{'' if count == 1 else 's'}"
 
 
 def _benefits(audit: Audit) -> list[Finding]:
@@ -317,6 +322,7 @@ def _tiers(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str
                 sum(value.cm3_12m) as cm3_12m,
             from vip_sms.marts.customer_tiers as tiers
             inner join vip_sms.marts.customer_value as value using (customer_id)
+            where not value.is_test
             group by tiers.tier_rank
         ),
         active as (select tier_rank, count(*) as customers from ({_ACTIVE}) group by tier_rank),

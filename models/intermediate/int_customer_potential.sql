@@ -32,6 +32,7 @@ run_rates as (
         customers.is_test,
         tiers.tier_rank,
         tiers.tier_since,
+        tiers.exclusion_id,
         lifecycle.lifecycle_stage,
         orders.run_rate_orders,
         customers.cm3_lifetime,
@@ -66,7 +67,11 @@ int_customer_potential as (
         run_rates.projected_spend_12m,
         run_rates.spend_asked,
         case
-            when run_rates.is_test or run_rates.tier_rank > 0 then false
+            when
+                run_rates.is_test
+                or run_rates.tier_rank > 0
+                or run_rates.exclusion_id is not null
+                then false
             when run_rates.spend_asked is not null
                 then coalesce(
                     run_rates.run_rate_orders >= {{ parameter("run_rate_min_orders") }}

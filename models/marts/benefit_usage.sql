@@ -12,6 +12,12 @@ policy as (
 
 ),
 
+customers as (
+
+    select * from {{ ref("customer_value") }}
+
+),
+
 tiers as (
 
     select * from {{ ref("customer_tiers") }}
@@ -24,12 +30,24 @@ customer_uses as (
 
 ),
 
+-- Staff and test accounts do not tell whether a benefit is wanted.
+holders as (
+
+    select
+        tiers.customer_id,
+        tiers.tier
+    from tiers
+    inner join customers on tiers.customer_id = customers.customer_id
+    where not customers.is_test
+
+),
+
 customers_by_tier as (
 
     select
         tier,
         count(*) as customers
-    from tiers
+    from holders
     group by tier
 
 ),
@@ -50,7 +68,7 @@ benefits_in_force as (
 uses as (
 
     select
-        tiers.tier,
+        holders.tier,
         customer_uses.benefit_id,
         count(*) as customers_12m,
         sum(case when customer_uses.redemptions_3m > 0 then 1 else 0 end) as customers_3m,
@@ -60,12 +78,12 @@ uses as (
             + customer_uses.redemptions_without_cost_12m * coalesce(benefits_in_force.unit_cost, 0)
         ) as cost_12m
     from customer_uses
-    inner join tiers on customer_uses.customer_id = tiers.customer_id
+    inner join holders on customer_uses.customer_id = holders.customer_id
     inner join benefits_in_force
         on
             customer_uses.benefit_id = benefits_in_force.benefit_id
-            and tiers.tier = benefits_in_force.tier
-    group by tiers.tier, customer_uses.benefit_id
+            and holders.tier = benefits_in_force.tier
+    group by holders.tier, customer_uses.benefit_id
 
 ),
 

@@ -110,8 +110,11 @@ listed as (
         cast(segments.early_points as double) as weight,
         segments.early_signals as evidence
     from segments
-    inner join potential on segments.customer_id = potential.customer_id
-    where segments.has_early_signals and segments.vip_since is null
+    inner join tiers on segments.customer_id = tiers.customer_id
+    where
+        segments.has_early_signals
+        and segments.vip_since is null
+        and tiers.exclusion_id is null
 
     union all
 
@@ -124,6 +127,8 @@ listed as (
         || ' in 100' as evidence
     from segments
     inner join lookalikes on segments.customer_id = lookalikes.customer_id
+    inner join tiers on segments.customer_id = tiers.customer_id
+    where tiers.exclusion_id is null
 
     union all
 
@@ -133,7 +138,8 @@ listed as (
         cast(browsing.was_in_cart as int) * 1000000.0 + browsing.looks as weight,
         browsing.product_id
         || case when browsing.was_in_cart then ' in the cart, ' else ' ' end
-        || cast(browsing.looks as {{ dbt.type_string() }}) || ' looks' as evidence
+        || cast(browsing.looks as {{ dbt.type_string() }})
+        || case when browsing.looks = 1 then ' look' else ' looks' end as evidence
     from segments
     inner join browsing on segments.customer_id = browsing.customer_id
 

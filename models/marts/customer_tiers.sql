@@ -147,13 +147,16 @@ customer_tiers as (
             when next_tiers.tier is null then 1
             else coalesce(next_targets.progress, 0)
         end as progress_to_next_tier,
+        -- Whom the policy keeps out is on the way to no tier, and is told of none.
         coalesce(
             next_tiers.tier is not null
+            and held.exclusion_id is null
             and next_targets.progress >= {{ parameter("halfway_progress") }},
             false
         ) as is_halfway_to_next,
         coalesce(
             next_tiers.tier is not null
+            and held.exclusion_id is null
             and next_targets.spend_missing > 0
             and next_targets.spend_missing <= {{ parameter("near_next_tier_spend") }},
             false
@@ -169,6 +172,7 @@ customer_tiers as (
         end as spend_to_keep_tier,
         -- Which of the three messages is due: the notice of the day comes before the next warning.
         case
+            when held.exclusion_id is not null then null
             when held.lost_rank is not null and held.tier_since = {{ as_of_date() }} then 0
             when held.days_to_demotion <= {{ parameter("demotion_warning_last_days") }}
                 then cast({{ parameter("demotion_warning_last_days") }} as int)

@@ -27,6 +27,7 @@ inactive_vips as (
     inner join customers on tiers.customer_id = customers.customer_id
     where
         tiers.tier_rank > 0
+        and not customers.is_test
         and customers.recency_days >= {{ parameter("inactive_vip_days") }}
 
 )

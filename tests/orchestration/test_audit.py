@@ -10,6 +10,7 @@ import pytest
 
 from orchestration import audit
 from orchestration.audit import Audit
+from orchestration.warehouse import connect
 
 AS_OF = date(2026, 7, 1)
 
@@ -144,9 +145,24 @@ def test_what_no_longer_fits_asks_for_a_decision(seen, title):
     assert title in audit.render(seen) and "1 decision for marketing" in audit.render(seen)
 
 
+def test_one_customer_is_told_as_one():
+    assert "Without an order for 180 days: 1 customer;" in audit.render(with_tier(inactive=1))
+    assert "30 customers, of whom 5 by grace alone." in audit.render(SOUND)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.2])
 def test_a_share_on_the_bound_is_as_meant(share):
     assert decisions(with_tier(share=share)) == []
+
+
+def test_a_share_of_several_tiers_on_the_bound_is_as_meant():
+    """40, 8 and 5 of 530 are a tenth, though their shares add up to a hair less."""
+    tiers = [
+        {**SOUND.tiers[0], "tier": name, "share": active / 530}
+        for name, active in (("silver", 40), ("gold", 8), ("platinum", 5))
+    ]
+    assert sum(tier["share"] for tier in tiers) < 0.1
+    assert decisions(replace(SOUND, tiers=tiers)) == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +229,7 @@ def test_what_nobody_handed_over_is_not_called_unused():
 
 
 @pytest.mark.slow
-def test_the_audit_job_writes_a_page_over_the_last_night(night, copy, monkeypatch):
+def test_the_audit_job_writes_a_page_over_the_last_night(copy, monkeypatch):
     settings = copy.settings
     monkeypatch.setenv("VIP_HOME", str(settings.home))
     monkeypatch.setenv("VIP_RAW_DIR", str(settings.raw_dir))
@@ -224,9 +240,16 @@ def test_the_audit_job_writes_a_page_over_the_last_night(night, copy, monkeypatc
     page = settings.paths.audits / f"{AS_OF}.html"
     text = page.read_text(encoding="utf-8")
     assert page.stat().st_mode & 0o777 == 0o600
-    for tier in night.told["tiers"]:
-        shown = re.search(rf"{tier['tier'].capitalize()}</th><td class=\"number\">([\d,]+)", text)
-        assert shown and int(shown[1].replace(",", "")) == tier["customers"]
+    with connect(settings, read_only=True) as connection:
+        members = connection.execute(
+            "select tier, count(*) from vip_sms.marts.customer_tiers "
+            "inner join vip_sms.marts.customer_value using (customer_id) "
+            "where tier_rank > 0 and not is_test group by tier"
+        ).fetchall()
+    assert members
+    for tier, customers in members:
+        shown = re.search(rf"{tier.capitalize()}</th><td class=\"number\">([\d,]+)", text)
+        assert shown and int(shown[1].replace(",", "")) == customers
     assert not re.search(r"https?://|<script|<link", text)
     (event,) = result.asset_materializations_for_node("policy_audit")
     assert event.metadata["as_of_date"].value == AS_OF.isoformat()

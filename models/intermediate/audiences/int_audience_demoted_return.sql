@@ -35,6 +35,7 @@ int_audience_demoted_return as (
         changes.change_reason = 'demoted'
         and changes.valid_to is null
         and tiers.lost_tier is not null
+        and tiers.exclusion_id is null
         and {{ date_plus("changes.valid_from", parameter("return_after_days"), "day") }}
         <= {{ as_of_date() }}
 
