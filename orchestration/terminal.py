@@ -346,7 +346,7 @@ def print_simulation(made: Simulation, moves: Path | None = None) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("policy", "tier"):
         table.add_column(name)
-    for name in ("members", "of active", "margin 12m", "benefits used once", "discount at most"):
+    for name in ("members", "of active", "margin 12m", "benefits at full use", "discount at most"):
         table.add_column(name, justify="right")
     for policy, tiers in (("now", made.now), ("draft", made.draft)):
         for tier in tiers:

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 from dbt_runs import create_source_tables, run_dbt
 
@@ -23,7 +24,7 @@ from orchestration.policy import POLICY_DIR
 from orchestration.resources import Warehouse
 from orchestration.sample import generate
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.simulate import Simulation, TierFigures, simulate, warnings_of
+from orchestration.simulate import Simulation, TierFigures, _tiers, simulate, warnings_of
 from orchestration.warehouse import connect
 
 AS_OF = date(2026, 7, 1)
@@ -99,7 +100,6 @@ def test_a_draft_that_begins_later_is_replayed_from_the_start(later: Replayed) -
     (vip,) = made.draft
     now = {tier.tier: tier.members for tier in made.now}
     assert 0 < vip.members <= sum(now.values())
-    assert vip.benefit_cost == vip.members * 37
     assert made.leavers == sum(now.values()) - vip.members + made.joiners
     with later.moves.open() as file:
         rows = list(csv.DictReader(file))
@@ -195,6 +195,19 @@ def test_a_draft_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
         simulate(settings, EXAMPLES / "one_tier")
 
 
+def test_a_tier_costs_a_parcel_an_order_and_shares_who_bought() -> None:
+    """A gift of 25 a year and a parcel of 12 an order; who bought nothing is in no share."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table compared as from (values ('vip', 100, 1000, 4), ('vip', 50, 500, 1), "
+            "('vip', 0, 0, 0), ('none', 9, 90, 1)) "
+            "as t (draft_tier, cm2_12m, gross_revenue_12m, orders_12m)"
+        )
+        (vip,) = _tiers(connection, "draft_tier", "one-tier", EXAMPLES / "one_tier", 10)
+    assert (vip.members, vip.share_of_active, vip.margin_12m) == (3, 0.2, 150)
+    assert (vip.benefit_cost, vip.discount_at_most) == (3 * 25 + 5 * 12, 150)
+
+
 def tier(name: str, members: int, share: float, margin: float = 1e6) -> TierFigures:
     return TierFigures(name, 1, members, share, margin, 100.0, 0.0)
 
@@ -207,6 +220,7 @@ def tier(name: str, members: int, share: float, margin: float = 1e6) -> TierFigu
         ([tier("vip", 20, 0.20)], None),
         ([tier("vip", 9, 0.09)], "out of reach"),
         ([tier("vip", 21, 0.21)], "less exclusive"),
+        ([tier("silver", 40, 40 / 530), tier("gold", 8, 8 / 530), tier("top", 5, 5 / 530)], None),
         ([tier("vip", 41, 0.41)], "a night stops"),
         ([tier("silver", 15, 0.15), tier("gold", 0, 0.0)], "nobody holds gold"),
         ([tier("silver", 5, 0.05), tier("gold", 6, 0.06)], "more members than silver"),
