@@ -99,7 +99,8 @@ purposes as (
 
 ),
 
--- What is said about a number is said about its contact.
+-- What is said about a number is said about its contact, but a yes of somebody who is known to be
+-- elsewhere by now is not the word of whoever has that number since.
 by_phone as (
 
     select
@@ -112,6 +113,10 @@ by_phone as (
         consent_events.proof
     from consent_events
     inner join contact_phones on consent_events.phone_e164 = contact_phones.phone_e164
+    left join contacts on consent_events.customer_id = contacts.customer_id
+    where
+        consent_events.action = 'opt_out'
+        or coalesce(contact_phones.contact_id = contacts.contact_id, true)
 
 ),
 
@@ -170,7 +175,7 @@ heard as (
     where
         undone_by_nothing.contact_id is null
         or by_phone.action = 'opt_out'
-        or coalesce(by_phone.source, 'import') <> 'import'
+        or lower(coalesce(by_phone.source, 'import')) not like '%import%'
 
     union all
 
@@ -180,7 +185,7 @@ heard as (
     where
         undone_by_nothing.contact_id is null
         or by_customer.action = 'opt_out'
-        or coalesce(by_customer.source, 'import') <> 'import'
+        or lower(coalesce(by_customer.source, 'import')) not like '%import%'
 
 ),
 

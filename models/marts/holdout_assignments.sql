@@ -24,6 +24,24 @@ holdout_log as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref("int_customer_contacts") }}
+
+),
+
+-- An older account that joins a phone names its contact anew, and takes over what was drawn.
+drawn_before as (
+
+    select
+        holdout_log.experiment_id,
+        coalesce(contacts.contact_id, holdout_log.contact_id) as contact_id,
+        holdout_log.arm
+    from holdout_log
+    left join contacts on holdout_log.contact_id = contacts.customer_id
+
+),
+
 -- Both arms are drawn among those who could have been texted, before any message exists: all
 -- promotion in the experiment of the whole, and an audience in the one that its row names.
 eligible as (
@@ -77,18 +95,18 @@ new_draws as (
         drawn.bucket,
         case when drawn.bucket < drawn.share then 'holdout' else 'treatment' end as arm
     from drawn
-    left join holdout_log
+    left join drawn_before
         on
-            drawn.experiment_id = holdout_log.experiment_id
-            and drawn.contact_id = holdout_log.contact_id
-    where holdout_log.contact_id is null
+            drawn.experiment_id = drawn_before.experiment_id
+            and drawn.contact_id = drawn_before.contact_id
+    where drawn_before.contact_id is null
 
 ),
 
 held_out_of_all as (
 
     select contact_id
-    from holdout_log
+    from drawn_before
     where experiment_id = 'global' and arm = 'holdout'
 
     union

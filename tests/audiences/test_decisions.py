@@ -52,6 +52,7 @@ INPUTS = {
     "vip_sms.marts.audience_occurrences": "audience_id text, customer_id text, subject_id text, "
     "occurred_at timestamp, expires_at timestamp",
     "vip_sms.marts.customer_tiers": "customer_id text, tier_rank int, qualifying_spend double",
+    "memory.intermediate.int_customer_contacts": "customer_id text, contact_id text",
     "memory.intermediate.int_customer_eligibility": "customer_id text, contact_id text, "
     "legal_reason_code text, service_reason_code text",
     "memory.intermediate.int_contact_send_windows": "contact_id text, message_class text, "
@@ -141,6 +142,7 @@ class World:
         for one in self.people:
             key = one.contact_id
             rows["vip_sms.marts.customer_tiers"].append((one.name, one.rank, one.spend))
+            rows["memory.intermediate.int_customer_contacts"].append((one.name, key))
             rows["memory.intermediate.int_customer_eligibility"].append(
                 (one.name, key, one.law, one.service_law)
             )

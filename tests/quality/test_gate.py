@@ -137,6 +137,11 @@ def test_a_sound_brand_passes(brand, failed):
             " where customer_id = 'c0100'",
             "every_member_has_sms_consent",
         ),
+        # said by who had the number before, and has another one now
+        (
+            "update raw.consent_events set customer_id = 'c0101' where customer_id = 'c0100'",
+            "every_member_has_sms_consent",
+        ),
         (
             "update raw.consent_events set purpose = 'transactional' where customer_id = 'c0100'",
             "every_member_has_sms_consent",
@@ -261,6 +266,11 @@ def test_a_sound_brand_passes(brand, failed):
         (LOG.format("c0100", "c0100"), "no_member_is_in_the_holdout"),
         # the oldest account on the phone makes the contact, whatever the row says
         (OLDER_ON_PHONE + LOG.format("a0", "a0"), "no_member_is_in_the_holdout"),
+        # and takes over what was drawn for a younger one who named it before
+        (
+            OLDER_ON_PHONE.replace("2020", "2025") + LOG.format("a0", "a0"),
+            "no_member_is_in_the_holdout",
+        ),
         (f"update {AUDIENCE} set contact_id = null", "no_member_is_in_the_holdout"),
         # who
         (

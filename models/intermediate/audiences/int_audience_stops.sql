@@ -14,11 +14,21 @@ audiences as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref("int_customer_contacts") }}
+
+),
+
+-- An older account that joins a phone names its contact anew: who was held out stays so.
 holdouts as (
 
-    select *
-    from {{ ref("holdout_assignments") }}
-    where arm = 'holdout'
+    select distinct
+        assignments.experiment_id,
+        coalesce(contacts.contact_id, assignments.contact_id) as contact_id
+    from {{ ref("holdout_assignments") }} as assignments
+    left join contacts on assignments.contact_id = contacts.customer_id
+    where assignments.arm = 'holdout'
 
 ),
 

@@ -6,9 +6,25 @@ sent as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref("int_customer_contacts") }}
+
+),
+
+-- An older account that joins a phone names its contact anew: what was decided stays with it.
 message_log as (
 
-    select * from {{ ref("stg_message_log") }}
+    select
+        log.audience_id,
+        coalesce(contacts.contact_id, log.contact_id) as contact_id,
+        log.subject_id,
+        log.message_class,
+        log.send_at,
+        log.ends_at,
+        log.as_of_date
+    from {{ ref("stg_message_log") }} as log
+    left join contacts on log.contact_id = contacts.customer_id
 
 ),
 
