@@ -110,7 +110,9 @@ int_customer_histories as (
         cast(histories.order_days_12m as bigint) as order_days_12m,
         cast(histories.order_days_6m as bigint) as order_days_6m,
         {{ money("histories.margin") }} as margin,
-        {{ money("histories.repeat_margin") }} as repeat_margin,
+        -- A refund that names no order is of the only one there is.
+        {{ money("case when histories.order_days > 1 then histories.repeat_margin else 0 end") }}
+            as repeat_margin,
         {{ money("histories.margin_12m") }} as margin_12m,
         {{ money("histories.margin_6m") }} as margin_6m
     from histories
