@@ -64,6 +64,8 @@ class Audience:
     reason_code: str
     why: str
     message_class: str
+    winner: str | None
+    """The audience whose message goes first, where one does."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,8 @@ def _rules(
 def _audiences(connection: duckdb.DuckDBPyConnection, customer_id: str) -> list[Audience]:
     rows = records(
         connection,
-        "select audience_id, decision, reason_code, message_class from audience_decisions "
-        "where customer_id = ? order by audience_id",
+        "select audience_id, decision, reason_code, message_class, winner_audience_id as winner "
+        "from audience_decisions where customer_id = ? order by audience_id",
         customer_id,
     )
     return [Audience(**row, why=_reasons().get(row["reason_code"], "")) for row in rows]

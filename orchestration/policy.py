@@ -323,8 +323,10 @@ def _ladders(policy: Policy) -> Iterator[Problem]:
         ]
         for tier in tiers:
             yield from _combination(tier)
-        for below, above in pairwise(tiers):
-            for row in above:
+        for place, tier in enumerate(tiers):
+            # From the next tier down: one that asks for something else lies between.
+            below = [row for lower in reversed(tiers[:place]) for row in lower]
+            for row in tier:
                 yield from _asks_for_more(row, below)
 
 
@@ -369,6 +371,7 @@ def _asks_for_more(row: Row, below: Iterable[Row]) -> Iterator[Problem]:
             yield row.problem(f"share {asked} is not below the {of_lower}")
         if row["rule"] == "at_least" and own <= other:
             yield row.problem(f"threshold {asked} is not above the {of_lower}")
+        return
 
 
 def _benefits(policy: Policy) -> Iterator[Problem]:

@@ -217,6 +217,13 @@ def _since(told: Explanation) -> str:
 
 
 def _print_standing(console: Console, told: Explanation) -> None:
+    standing, value = told.standing or {}, told.value or {}
+    kept_out = standing.get("exclusion_id")
+    if kept_out:
+        why = kept_out.replace("_", " ")
+        console.print(f"[yellow]Kept out of every tier by the policy: {why}[/yellow]")
+    if value.get("is_test"):
+        console.print("[yellow]Staff or test account: never texted[/yellow]")
     console.print("\nRules")
     table = _plain_table()
     signs = {True: "[green]✓[/green]", False: "[dim]✗[/dim]", None: "[dim]?[/dim]"}
@@ -231,9 +238,10 @@ def _print_standing(console: Console, told: Explanation) -> None:
         )
     console.print(table)
 
-    standing = told.standing or {}
     console.print("\nNext")
-    if standing.get("next_tier"):
+    if kept_out:
+        console.print("  no tier while that holds")
+    elif standing.get("next_tier"):
         gap = standing["spend_to_next_tier"]
         missing = f", {gap:,.2f} {told.currency} to go" if gap is not None else ""
         console.print(
@@ -244,7 +252,7 @@ def _print_standing(console: Console, told: Explanation) -> None:
         spend = event["spend_to_prevent_it"]
         unless = f" unless {spend:,.2f} {told.currency} are spent" if spend is not None else ""
         console.print(f"  {event['on']}: {event['what']}{unless}")
-    if not standing.get("next_tier") and not told.next_events():
+    if not kept_out and not standing.get("next_tier") and not told.next_events():
         console.print("  nothing: the highest tier, and no demotion in sight")
 
     console.print("\nAudiences")
@@ -255,7 +263,7 @@ def _print_standing(console: Console, told: Explanation) -> None:
         table.add_row(
             f"  {audience.audience_id}",
             f"[{colour}]{audience.decision}[/{colour}]",
-            audience.why,
+            f"{audience.why}: {audience.winner}" if audience.winner else audience.why,
         )
     console.print(table if told.audiences else "  none: no audience's condition is met")
 

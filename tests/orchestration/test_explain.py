@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from orchestration.errors import UserError
-from orchestration.explain import Explanation, Rule, _rules, explain
+from orchestration.explain import Audience, Explanation, Rule, _rules, explain
 from orchestration.settings import Settings
+from orchestration.terminal import print_explanation
 
 AS_OF = date(2026, 7, 1)
 
@@ -89,6 +90,36 @@ def test_what_comes_next_stands_in_the_order_of_its_days():
     ]
     nothing = Explanation("c1", AS_OF, "USD", "gold", [], [], [], {}, {})
     assert nothing.next_events() == []
+
+
+def shown(capsys, standing, value, audiences=()) -> str:
+    print_explanation(
+        Explanation("c1", AS_OF, "USD", "none", [], [rule()], list(audiences), standing, value)
+    )
+    return " ".join(capsys.readouterr().out.split())
+
+
+NEXT = {"next_tier": "gold", "spend_to_next_tier": 0, "progress_to_next_tier": 1.0}
+
+
+def test_whom_the_policy_keeps_out_is_told_so_and_of_no_way_up(capsys):
+    told = shown(capsys, {**NEXT, "exclusion_id": "many_returns"}, {"is_test": False})
+    assert "Kept out of every tier by the policy: many returns" in told
+    assert "of the way" not in told
+    told = shown(capsys, {**NEXT, "exclusion_id": None}, {"is_test": False})
+    assert "Kept out" not in told and "Gold: 100% of the way" in told
+
+
+def test_a_test_account_is_called_one(capsys):
+    assert "Staff or test account" in shown(capsys, NEXT, {"is_test": True})
+    assert "test account" not in shown(capsys, NEXT, {"is_test": False})
+
+
+def test_the_message_that_goes_first_is_named(capsys):
+    beaten = Audience("halfway", "excluded", "lower_priority", "Another goes", "promotional", "vip")
+    alone = Audience("vip", "member", "member", "In it", "promotional", None)
+    told = shown(capsys, NEXT, {"is_test": False}, [beaten, alone])
+    assert "Another goes: vip" in told and told.endswith("In it")
 
 
 @pytest.fixture(scope="module")

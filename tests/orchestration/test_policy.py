@@ -97,6 +97,12 @@ def blend_and(line: int, **cells: str) -> Callable[[Rows], object]:
     return change
 
 
+def other_rule_between(rows: Rows) -> None:
+    """Gold by orders, so that Platinum meets the next rule on spend two tiers below."""
+    rows[1] |= {"metric": "orders_12m", "threshold": "5", "unit": "orders"}
+    rows[2]["threshold"] = "100"
+
+
 def exclude(**cells: str) -> Callable[[Rows], object]:
     """One exclusion, sound but for the cells given."""
     row = {
@@ -177,6 +183,7 @@ CONTRADICTIONS = [
     (RULES, put(2, threshold="0.00001"), 2, "threshold 0.00001 is not above 0"),
     (RULES, put(3, threshold="2000"), 3, "not above the 2000 of silver"),
     (RULES, put(3, threshold="1500"), 3, "not above the 2000 of silver"),
+    (RULES, other_rule_between, 4, "not above the 2000 of silver"),
     (RULES, put(2, unit="orders"), 2, "unit orders is unknown"),
     (RULES, put(2, weight="2"), 2, "only a rank_blend reads"),
     (RULES, put(4, rule="top_share", threshold="1.5", unit="share"), 4, "share 1.5 is not"),
