@@ -44,6 +44,7 @@ class Rule:
     value: float | None
     unit: str | None
     reason: str | None
+    combiner: str
 
     @property
     def is_met(self) -> bool | None:
@@ -168,7 +169,7 @@ def _rules(
 ) -> list[Rule]:
     rules = records(
         connection,
-        "select asked.tier, metric, rule, threshold, unit, reason, metric_value "
+        "select asked.tier, combiner, metric, rule, threshold, unit, reason, metric_value "
         "from tier_requirements as asked left join ("
         "from tier_rule_values where customer_id = ?) as own using (tier_rank, metric) "
         "order by tier_rank desc, metric, rule",

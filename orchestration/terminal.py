@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,14 +228,16 @@ def _print_standing(console: Console, told: Explanation) -> None:
     console.print("\nRules")
     table = _plain_table()
     signs = {True: "[green]✓[/green]", False: "[dim]✗[/dim]", None: "[dim]?[/dim]"}
+    choices = Counter(rule.tier for rule in told.rules if rule.combiner == "any")
     for rule in told.rules:
         has = "not known" if rule.value is None else f"{rule.value:,.2f}"
         asks = "nothing yet" if rule.threshold is None else f"{rule.threshold:,.2f}"
         word = "at most place" if rule.metric == "rank_blend" else "at least"
+        enough = "; one is enough" if choices[rule.tier] > 1 else ""
         table.add_row(
             f"  {signs[rule.is_met]} {rule.tier.capitalize()}",
             has,
-            f"{rule.metric.replace('_', ' ')}, {word} {asks} [dim]{rule.unit or ''}[/dim]",
+            f"{rule.metric.replace('_', ' ')}, {word} {asks} [dim]{rule.unit or ''}{enough}[/dim]",
         )
     console.print(table)
 

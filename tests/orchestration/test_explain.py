@@ -26,6 +26,7 @@ def rule(**values) -> Rule:
         "value": 5000.0,
         "unit": None,
         "reason": None,
+        "combiner": "all",
     }
     return Rule(**{**given, **values})
 
@@ -46,9 +47,9 @@ def test_a_rule_that_customer_value_does_not_tell_has_the_customers_own_number()
     with duckdb.connect() as connection:
         connection.execute(
             "create table tier_requirements as from (values "
-            "('vip', 1, 'projected_ltv_12m', 'top_share', 300.0, 'share', null), "
-            "('vip', 1, 'orders_90d', 'at_least', 3.0, 'orders', null)) "
-            "as t (tier, tier_rank, metric, rule, threshold, unit, reason)"
+            "('vip', 1, 'any', 'projected_ltv_12m', 'top_share', 300.0, 'share', null), "
+            "('vip', 1, 'any', 'orders_90d', 'at_least', 3.0, 'orders', null)) "
+            "as t (tier, tier_rank, combiner, metric, rule, threshold, unit, reason)"
         )
         connection.execute(
             "create table tier_rule_values as from (values "
@@ -108,6 +109,16 @@ def test_whom_the_policy_keeps_out_is_told_so_and_of_no_way_up(capsys):
     assert "of the way" not in told
     told = shown(capsys, {**NEXT, "exclusion_id": None}, {"is_test": False})
     assert "Kept out" not in told and "Gold: 100% of the way" in told
+
+
+def test_a_tier_that_one_rule_earns_says_so(capsys):
+    for combiner, told in (("any", True), ("all", False)):
+        rules = [rule(combiner=combiner), rule(combiner=combiner, metric="orders_90d", value=1.0)]
+        print_explanation(Explanation("c1", AS_OF, "USD", "gold", [], rules, [], NEXT, NEXT))
+        assert ("one is enough" in capsys.readouterr().out) is told
+    alone = [rule(combiner="any")]
+    print_explanation(Explanation("c1", AS_OF, "USD", "gold", [], alone, [], NEXT, NEXT))
+    assert "one is enough" not in capsys.readouterr().out
 
 
 def test_a_test_account_is_called_one(capsys):
