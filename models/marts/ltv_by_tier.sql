@@ -48,11 +48,12 @@ tonight as (
 
 ),
 
--- By the tier held at the split: tonight's is a consequence of what was bought since.
+-- By the tier held at the split: tonight's is a consequence of what was bought since. Versions may
+-- call a rank differently.
 backtest as (
 
     select
-        coalesce(tier_history.tier, 'none') as tier,
+        coalesce(tier_history.tier_rank, 0) as tier_rank,
         count(*) as customers,
         sum(scores.predicted_margin) as predicted_margin,
         sum(scores.actual_margin) as actual_margin
@@ -67,7 +68,7 @@ backtest as (
             and methods.evaluated_on >= tier_history.valid_from
             and methods.evaluated_on
             < coalesce(tier_history.valid_to, cast('9999-12-31' as date))
-    group by coalesce(tier_history.tier, 'none')
+    group by coalesce(tier_history.tier_rank, 0)
 
 ),
 
@@ -92,7 +93,7 @@ ltv_by_tier as (
             "backtest.predicted_margin - backtest.actual_margin", "abs(backtest.actual_margin)"
         ) }} as backtest_total_error
     from tonight
-    left join backtest on tonight.tier = backtest.tier
+    left join backtest on tonight.tier_rank = backtest.tier_rank
 
 )
 
