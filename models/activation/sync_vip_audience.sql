@@ -57,6 +57,27 @@ messages as (
 
 ),
 
+-- A flow waits for the hours of its class: what may be said at once is not what may be offered.
+hours as (
+
+    select
+        customer_id,
+        {%- for class, is_offer in [("offer", "="), ("service", "<>")] %}
+        max(case when message_class {{ is_offer }} 'promotional' then send_window_opens_at end)
+            as {{ class }}_send_from,
+        min(
+            case
+                when message_class {{ is_offer }} 'promotional'
+                    then least(send_window_closes_at, ends_at)
+            end
+        ) as {{ class }}_send_until{{ "," if not loop.last }}
+        {%- endfor %}
+    from members
+    where is_message
+    group by customer_id
+
+),
+
 sync_vip_audience as (
 
     select
@@ -88,7 +109,11 @@ sync_vip_audience as (
         messages.amount as message_amount,
         messages.quantity as message_quantity,
         messages.due_on as message_due_on,
-        messages.benefit as message_benefit
+        messages.benefit as message_benefit,
+        hours.offer_send_from,
+        hours.offer_send_until,
+        hours.service_send_from,
+        hours.service_send_until
     from audience_lists
     inner join contacts on audience_lists.customer_id = contacts.customer_id
     inner join tiers on audience_lists.customer_id = tiers.customer_id
@@ -98,6 +123,7 @@ sync_vip_audience as (
         on
             audience_lists.customer_id = messages.customer_id
             and messages.place = 1
+    left join hours on audience_lists.customer_id = hours.customer_id
 
 )
 

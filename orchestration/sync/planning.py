@@ -551,7 +551,9 @@ def _properties(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, st
     for name, kind, *_ in connection.execute("describe coded_audience").fetchall():
         if name in _NOT_PROPERTIES:
             continue
-        if name in _TOLD_AS_TEXT or kind in ("VARCHAR", "DATE", "TIMESTAMP"):
+        if kind == "TIMESTAMP":
+            value, nothing = f"strftime(\"{name}\", '%Y-%m-%dT%H:%M:%SZ')", "''"
+        elif name in _TOLD_AS_TEXT or kind in ("VARCHAR", "DATE"):
             value, nothing = f'cast("{name}" as varchar)', "''"
         elif kind.startswith("DECIMAL"):
             value, nothing = f'cast("{name}" as decimal(18, 2))', "cast(0 as decimal(18, 2))"

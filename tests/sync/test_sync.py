@@ -412,6 +412,20 @@ def test_the_outbox_holds_private_files_of_what_would_be_sent(settings: Settings
     assert (folder / files[4]).read_text() == "contact_id\nk-c2\n"
 
 
+def test_a_moment_leaves_the_house_with_its_zone(settings: Settings, vendor: Vendor) -> None:
+    """A flow that waits for it must not take it for the clock of whoever reads it."""
+    build(settings, members(2))
+    with duckdb.connect(str(settings.paths.warehouse)) as connection:
+        connection.execute(
+            "alter table activation.sync_vip_audience add column offer_send_from timestamp;"
+            "update activation.sync_vip_audience set offer_send_from = '2026-07-01 13:00'"
+            " where customer_id = 'c1'"
+        )
+    sync.push(settings, "vendor", AS_OF)
+    told = {who: one.properties.get("offer_send_from") for who, one in vendor.profiles.items()}
+    assert told["c1"] == "2026-07-01T13:00:00Z" and told["c2"] == ""
+
+
 def test_a_file_of_the_outbox_holds_ids_and_words_as_they_are(settings: Settings) -> None:
     build(settings, members(4))
     odd = ["a,b", 'c"d', " e ", "f\ng"]
