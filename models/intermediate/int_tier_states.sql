@@ -10,6 +10,7 @@ measures as (
 suppressions as (
 
     select * from {{ ref("stg_suppressions") }}
+    where lower(trim(reason)) = 'fraud'
 
 ),
 
@@ -52,7 +53,6 @@ suppressed as (
         suppressions.until_at
     from suppressions
     inner join customers on suppressions.customer_id = customers.customer_id
-    where suppressions.reason = 'fraud'
 
     union all
 
@@ -62,9 +62,7 @@ suppressed as (
         suppressions.until_at
     from suppressions
     inner join customers on suppressions.phone_e164 = customers.phone_e164
-    where
-        suppressions.reason = 'fraud'
-        and coalesce(suppressions.customer_id, '') <> customers.customer_id
+    where coalesce(suppressions.customer_id, '') <> customers.customer_id
 
 ),
 
