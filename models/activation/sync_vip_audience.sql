@@ -62,16 +62,22 @@ hours as (
 
     select
         customer_id,
-        {%- for class, is_offer in [("offer", "="), ("service", "<>")] %}
-        max(case when message_class {{ is_offer }} 'promotional' then send_window_opens_at end)
-            as {{ class }}_send_from,
+        max(case when message_class = 'promotional' then send_window_opens_at end)
+            as offer_opens_at,
         min(
             case
-                when message_class {{ is_offer }} 'promotional'
+                when message_class = 'promotional'
                     then least(send_window_closes_at, ends_at)
             end
-        ) as {{ class }}_send_until{{ "," if not loop.last }}
-        {%- endfor %}
+        ) as offer_closes_at,
+        max(case when message_class <> 'promotional' then send_window_opens_at end)
+            as service_opens_at,
+        min(
+            case
+                when message_class <> 'promotional'
+                    then least(send_window_closes_at, ends_at)
+            end
+        ) as service_closes_at
     from members
     where is_message
     group by customer_id
@@ -110,10 +116,10 @@ sync_vip_audience as (
         messages.quantity as message_quantity,
         messages.due_on as message_due_on,
         messages.benefit as message_benefit,
-        hours.offer_send_from,
-        hours.offer_send_until,
-        hours.service_send_from,
-        hours.service_send_until
+        hours.offer_opens_at,
+        hours.offer_closes_at,
+        hours.service_opens_at,
+        hours.service_closes_at
     from audience_lists
     inner join contacts on audience_lists.customer_id = contacts.customer_id
     inner join tiers on audience_lists.customer_id = tiers.customer_id

@@ -417,12 +417,12 @@ def test_a_moment_leaves_the_house_with_its_zone(settings: Settings, vendor: Ven
     build(settings, members(2))
     with duckdb.connect(str(settings.paths.warehouse)) as connection:
         connection.execute(
-            "alter table activation.sync_vip_audience add column offer_send_from timestamp;"
-            "update activation.sync_vip_audience set offer_send_from = '2026-07-01 13:00'"
+            "alter table activation.sync_vip_audience add column offer_opens_at timestamp;"
+            "update activation.sync_vip_audience set offer_opens_at = '2026-07-01 13:00'"
             " where customer_id = 'c1'"
         )
     sync.push(settings, "vendor", AS_OF)
-    told = {who: one.properties.get("offer_send_from") for who, one in vendor.profiles.items()}
+    told = {who: one.properties.get("offer_opens_at") for who, one in vendor.profiles.items()}
     assert told["c1"] == "2026-07-01T13:00:00Z" and told["c2"] == ""
 
 
