@@ -10,7 +10,7 @@ sms_messages as (
 
 campaigns as (
 
-    select * from {{ ref("stg_campaigns") }}
+    select * from {{ ref("int_campaign_audiences") }}
 
 ),
 
@@ -26,17 +26,6 @@ contacts as (
 
 ),
 
-campaign_audiences as (
-
-    select
-        campaigns.campaign_id,
-        audiences.audience_id,
-        audiences.message_class
-    from campaigns
-    inner join audiences on campaigns.audience_id = audiences.audience_id
-
-),
-
 -- What a text was about is its own word first, then its campaign's.
 int_contact_texts as (
 
@@ -44,11 +33,11 @@ int_contact_texts as (
         sms_messages.message_id,
         sms_messages.customer_id,
         contacts.contact_id,
-        coalesce(by_type.audience_id, by_campaign.audience_id) as audience_id,
+        coalesce(by_type.audience_id, campaigns.audience_id) as audience_id,
         case sms_messages.purpose
             when 'transactional' then 'service'
             when 'marketing' then 'promotional'
-            else coalesce(by_type.message_class, by_campaign.message_class, 'promotional')
+            else coalesce(by_type.message_class, campaigns.message_class, 'promotional')
         end as message_class,
         coalesce(sms_messages.status, 'sent') in ('failed', 'undelivered') as has_failed,
         contacts.is_test,
@@ -56,8 +45,7 @@ int_contact_texts as (
     from sms_messages
     inner join contacts on sms_messages.customer_id = contacts.customer_id
     left join audiences as by_type on sms_messages.message_type = by_type.audience_id
-    left join campaign_audiences as by_campaign
-        on sms_messages.campaign_id = by_campaign.campaign_id
+    left join campaigns on sms_messages.campaign_id = campaigns.campaign_id
 
 )
 

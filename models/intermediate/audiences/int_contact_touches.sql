@@ -10,7 +10,7 @@ touches as (
 
 campaigns as (
 
-    select * from {{ ref("stg_campaigns") }}
+    select * from {{ ref("int_campaign_audiences") }}
 
 ),
 
@@ -32,24 +32,13 @@ contacts as (
 
 ),
 
-campaign_audiences as (
-
-    select
-        campaigns.campaign_id,
-        audiences.audience_id,
-        audiences.message_class
-    from campaigns
-    inner join audiences on campaigns.audience_id = audiences.audience_id
-
-),
-
 int_contact_touches as (
 
     select
         contacts.contact_id,
         touches.channel,
-        coalesce(by_type.audience_id, by_campaign.audience_id) as audience_id,
-        coalesce(by_type.message_class, by_campaign.message_class, 'promotional')
+        coalesce(by_type.audience_id, campaigns.audience_id) as audience_id,
+        coalesce(by_type.message_class, campaigns.message_class, 'promotional')
             as message_class,
         touches.sent_at,
         -- A channel that the policy does not name counts in full.
@@ -57,8 +46,7 @@ int_contact_touches as (
     from touches
     inner join contacts on touches.customer_id = contacts.customer_id
     left join audiences as by_type on touches.message_type = by_type.audience_id
-    left join campaign_audiences as by_campaign
-        on touches.campaign_id = by_campaign.campaign_id
+    left join campaigns on touches.campaign_id = campaigns.campaign_id
     left join weights on touches.channel = weights.channel
 
 )
