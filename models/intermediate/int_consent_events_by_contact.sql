@@ -167,25 +167,23 @@ undone_by_nothing as (
 
 ),
 
+said as (
+
+    select * from by_phone
+    union all
+    select * from by_customer
+
+),
+
 heard as (
 
-    select by_phone.*
-    from by_phone
-    left join undone_by_nothing on by_phone.contact_id = undone_by_nothing.contact_id
+    select said.*
+    from said
+    left join undone_by_nothing on said.contact_id = undone_by_nothing.contact_id
     where
         undone_by_nothing.contact_id is null
-        or by_phone.action = 'opt_out'
-        or lower(coalesce(by_phone.source, 'import')) not like '%import%'
-
-    union all
-
-    select by_customer.*
-    from by_customer
-    left join undone_by_nothing on by_customer.contact_id = undone_by_nothing.contact_id
-    where
-        undone_by_nothing.contact_id is null
-        or by_customer.action = 'opt_out'
-        or lower(coalesce(by_customer.source, 'import')) not like '%import%'
+        or said.action = 'opt_out'
+        or lower(coalesce(said.source, 'import')) not like '%import%'
 
 ),
 
