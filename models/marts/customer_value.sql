@@ -109,6 +109,7 @@ customer_value as (
         trends.revenue_trend_6m,
         trends.revenue_trend_3m,
         margins.gross_revenue_12m,
+        margins.discount_amount_12m,
         margins.refund_amount_12m,
         coalesce(qualifying_spend.qualifying_spend, 0) as qualifying_spend,
         trends.average_order_value_12m,
