@@ -6,6 +6,13 @@ occurrences as (
 
 ),
 
+decisions as (
+
+    select * from {{ ref("audience_decisions") }}
+    where reason_code not in ('test_account', 'suppressed')
+
+),
+
 audiences as (
 
     select * from {{ ref("audiences") }}
@@ -24,7 +31,8 @@ service_levels as (
 
 ),
 
--- Whoever may not be texted is called all the more: no consent is asked for an answer.
+-- Whoever may not be texted is called all the more: no consent is asked for an answer. But nobody
+-- calls the deceased, or a number that is somebody else's by now.
 sync_support_tasks as (
 
     select
@@ -41,6 +49,10 @@ sync_support_tasks as (
         on
             occurrences.audience_id = audiences.audience_id
             and audiences.benefit = 'call back'
+    inner join decisions
+        on
+            occurrences.audience_id = decisions.audience_id
+            and occurrences.customer_id = decisions.customer_id
     inner join tiers on occurrences.customer_id = tiers.customer_id
     inner join service_levels on tiers.tier = service_levels.tier
 
