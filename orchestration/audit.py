@@ -286,24 +286,58 @@ def _window(cap: dict[str, Any]) -> str:
 
 
 def _rules(connection: duckdb.DuckDBPyConnection, version: str) -> list[dict[str, Any]]:
-    """The rules in force; `met` is the share of active customers who meet a fixed amount today."""
+    """The rules in force, a blend as one, with what a share comes to today.
+
+    `share` is the share that a rule names, `met` that of active customers who meet its threshold;
+    None where it cannot be known.
+    """
     rules = records(
         connection,
-        "select tier, tier_rank, metric, rule, threshold, unit from policy.tier_rules "
-        "where policy_version = ? order by tier_rank desc, metric",
+        """
+        with written as (
+            select
+                tier,
+                tier_rank,
+                case when combiner = 'rank_blend' then 'rank_blend' else metric end as metric,
+                rule,
+                min(unit) as unit,
+                cast(min(threshold) filter (rule = 'top_share') as double) as share,
+            from policy.tier_rules
+            where policy_version = ?
+            group by all
+        )
+        select
+            written.tier,
+            written.tier_rank,
+            written.metric,
+            written.rule,
+            written.share,
+            asked.threshold,
+            coalesce(asked.unit, written.unit) as unit,
+        from written
+        left join vip_sms.marts.tier_requirements as asked using (tier_rank, metric, rule)
+        order by written.tier_rank desc, written.metric, written.rule""",
         version,
     )
     columns = {row[0] for row in connection.execute(f"describe {_ACTIVE}").fetchall()}
     for rule in rules:
-        rule["met"] = None
-        if rule["rule"] == "at_least" and rule["metric"] in columns:
-            (row,) = records(
-                connection,
-                f'select avg(case when "{rule["metric"]}" >= ? then 1 else 0 end) as met '
-                f"from ({_ACTIVE})",
-                rule["threshold"],
-            )
-            rule["met"] = row["met"]
+        own = f'active."{rule["metric"]}"' if rule["metric"] in columns else "own.metric_value"
+        sign = "<=" if rule["metric"] == "rank_blend" else ">="
+        (row,) = records(
+            connection,
+            f"""
+            select
+                count(*) filter ({own} {sign} ?) / nullif(count(*), 0) as met,
+                count({own}) as known,
+            from ({_ACTIVE}) as active
+            left join vip_sms.marts.tier_rule_values as own
+                on own.customer_id = active.customer_id and own.tier_rank = ? and own.metric = ?""",
+            rule["threshold"],
+            rule["tier_rank"],
+            rule["metric"],
+        )
+        is_known = rule["threshold"] is not None and row["known"]
+        rule["met"] = row["met"] if is_known else None
     return rules
 
 

@@ -119,11 +119,13 @@ def require_sound(folder: Path | None = None) -> None:
     Without a folder it is the written policy of this project.
     """
     folder = folder or POLICY_DIR
+    if not folder.is_dir():
+        raise UserError(f"there is no folder of policy files at {folder}")
     problems = find_problems(folder)
     if problems:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         shown = "; ".join(str(problem) for problem in problems[:3])
-        raise UserError(f"the policy in {folder.name} contradicts itself: {shown}{more}")
+        raise UserError(f"the policy in {folder.resolve().name} contradicts itself: {shown}{more}")
 
 
 def require_in_force(night: date, folder: Path | None = None) -> None:

@@ -114,9 +114,11 @@ def simulate(
 
     Writes who moves (customer_id, tier, draft_tier) to `moves_file` where one is given. A last
     version that begins after the night is replayed as if it had always ruled. Raises `UserError`
-    where the draft contradicts itself, and where no night was built.
+    where the draft contradicts itself, where no night was built, and where `moves_file` cannot be.
     """
     require_sound(draft)
+    if moves_file:
+        _require_place(moves_file)
     if not settings.paths.warehouse.exists():
         raise UserError("no night has been built here yet: run `vip nightly`")
     with connect(settings, read_only=True) as connection:
@@ -400,11 +402,22 @@ def _tiers(
     return found
 
 
+def _require_place(path: Path) -> None:
+    """Make the folder of a file; raise `UserError` where it cannot be written to."""
+    fault = f"{path.parent} is no folder that can be written to"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise UserError(f"cannot write who moves to {path}: {fault}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        fault = "it is a folder" if path.is_dir() else fault
+        raise UserError(f"cannot write who moves to {path}: {fault}")
+
+
 def _write_moves(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     rows = connection.execute(
         "select customer_id, tier, draft_tier from compared where tier <> draft_tier order by all"
     ).fetchall()
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("customer_id", "tier", "draft_tier"))

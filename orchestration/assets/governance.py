@@ -28,6 +28,8 @@ GROUP = "governance"
             "customer_value",
             "benefit_usage",
             "inactive_vips",
+            "tier_requirements",
+            "tier_rule_values",
             "frequency_cap_proposals",
         )
     ),

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
+import duckdb
 import pytest
 
 from orchestration import audit
@@ -226,6 +227,56 @@ def test_what_nobody_handed_over_is_not_called_unused():
     assert decisions(unknown) == []
     assert "no redemptions were handed over" in audit.render(unknown)
     assert "not known" in audit.render(unknown)
+
+
+def test_a_rule_is_held_against_today_by_what_its_share_comes_to():
+    """Of four who bought two are level with the cut of spend and one with that of the blend."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vip_sms")
+        connection.execute("create schema policy; create schema vip_sms.marts")
+        connection.execute(
+            "create table policy.tier_rules as from (values "
+            "('v1', 'gold', 2, 'rank_blend', 'qualifying_spend', 'top_share', 0.15, 'share'), "
+            "('v1', 'gold', 2, 'rank_blend', 'orders_12m', 'top_share', 0.15, 'share'), "
+            "('v1', 'silver', 1, 'all', 'qualifying_spend', 'top_share', 0.4, 'share'), "
+            "('v1', 'silver', 1, 'all', 'orders_12m', 'at_least', 2, 'orders'), "
+            "('v1', 'silver', 1, 'all', 'orders_in_period', 'at_least', 2, 'orders'), "
+            "('v0', 'silver', 1, 'all', 'orders_90d', 'at_least', 9, 'orders')) as t "
+            "(policy_version, tier, tier_rank, combiner, metric, rule, threshold, unit)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.tier_requirements as from (values "
+            "(2, 'rank_blend', 'top_share', 7.0, 'places'), "
+            "(1, 'qualifying_spend', 'top_share', 900.0, 'USD'), "
+            "(1, 'orders_12m', 'at_least', 2.0, 'orders')) "
+            "as t (tier_rank, metric, rule, threshold, unit)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.tier_rule_values as from (values "
+            "('c1', 2, 'rank_blend', 7.0), ('c2', 2, 'rank_blend', 8.0)) "
+            "as t (customer_id, tier_rank, metric, metric_value)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.customer_value as from (values "
+            "('c1', 900, 1, false), ('c2', 950, 1, false), ('c3', 899, 2, false), "
+            "('c4', 10, 1, false), ('quiet', 5000, 0, false), ('staff', 5000, 3, true)) "
+            "as t (customer_id, qualifying_spend, orders_12m, is_test)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.customer_tiers as select customer_id, 'none' as tier, "
+            "0 as tier_rank, 0 as qualified_tier_rank from vip_sms.marts.customer_value"
+        )
+        found = audit._rules(connection, "v1")
+    told = [(rule["metric"], rule["share"], rule["threshold"], rule["met"]) for rule in found]
+    assert told == [
+        ("rank_blend", 0.15, 7.0, 0.25),
+        ("orders_12m", None, 2.0, 0.25),
+        ("orders_in_period", None, None, None),
+        ("qualifying_spend", 0.4, 900.0, 0.5),
+    ]
+    page = " ".join(audit.render(replace(SOUND, rules=found)).split())
+    assert "rank blend top 15.0%" in page and "qualifying spend top 40.0%" in page
+    assert "orders 12m at least" in page and "<td>places</td>" in page
 
 
 @pytest.mark.slow

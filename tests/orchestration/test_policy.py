@@ -275,6 +275,17 @@ def test_files_that_cannot_be_read_are_named(folder: Path, tmp_path: Path) -> No
     ]
     (absent,) = find_problems(tmp_path / "nowhere")
     assert absent.fault == "there is no such folder"
+    with pytest.raises(UserError, match=r"^there is no folder of policy files at .*nowhere$"):
+        require_sound(folder / "nowhere")
+
+
+def test_a_folder_is_named_wherever_one_stands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / RULES).unlink()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match="the policy in draft contradicts itself: tier_rules"):
+        require_sound(Path())
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,15 @@ def test_a_tier_costs_a_parcel_an_order_and_shares_who_bought() -> None:
     assert (vip.benefit_cost, vip.discount_at_most) == (3 * 25 + 5 * 12, 150)
 
 
+def test_a_list_that_cannot_be_written_is_told_before_the_replay(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var", raw_dir=tmp_path, _env_file=None)
+    with pytest.raises(UserError, match=r"cannot write who moves to .*: it is a folder"):
+        simulate(settings, EXAMPLES / "one_tier", tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write who moves to .*: .*file is no folder"):
+        simulate(settings, EXAMPLES / "one_tier", tmp_path / "file" / "moves.csv")
+
+
 def tier(name: str, members: int, share: float, margin: float = 1e6) -> TierFigures:
     return TierFigures(name, 1, members, share, margin, 100.0, 0.0)
 
