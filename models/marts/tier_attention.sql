@@ -31,16 +31,23 @@ sums as (
 
 ),
 
--- Among those who hold a tier: what a tier brings in against what is spent on it.
+totals as (
+
+    select
+        *,
+        sum(case when tier_rank > 0 then cm2_12m end) over () as tiers_cm2_12m
+    from sums
+
+),
+
+-- Among those who hold a tier: what a tier brings in against what is spent on it. Of a loss there
+-- are no shares: the tier that loses most would have the largest.
 shares as (
 
     select
         *,
         case
-            when tier_rank > 0 then {{ ratio(
-                "cm2_12m",
-                "sum(case when tier_rank > 0 then cm2_12m end) over ()"
-            ) }}
+            when tier_rank > 0 and tiers_cm2_12m > 0 then {{ ratio("cm2_12m", "tiers_cm2_12m") }}
         end as margin_share,
         case
             when tier_rank > 0 then {{ ratio(
@@ -48,7 +55,17 @@ shares as (
                 "sum(case when tier_rank > 0 then attention_cost_12m end) over ()"
             ) }}
         end as attention_share
-    from sums
+    from totals
+
+),
+
+compared as (
+
+    select
+        *,
+        case when margin_share > 0 then {{ ratio("attention_share", "margin_share") }} end
+            as attention_index
+    from shares
 
 ),
 
@@ -67,10 +84,9 @@ tier_attention as (
         {{ money_of_double(ratio("attention_cost_12m", "customers")) }} as attention_cost_each,
         margin_share,
         attention_share,
-        {{ ratio("attention_share", "margin_share") }} as attention_index,
-        {{ ratio("attention_share", "margin_share") }}
-        < {{ parameter("attention_index_floor") }} as is_neglected
-    from shares
+        attention_index,
+        attention_index < {{ parameter("attention_index_floor") }} as is_neglected
+    from compared
 
 )
 
