@@ -36,6 +36,14 @@ ruled as (
 
 ),
 
+ruled_by_state as (
+
+    select distinct substr(region_code, 1, 3) as beginning
+    from ruled
+    where region_code like '__-%'
+
+),
+
 -- Places whose own holidays may count.
 kept as (
 
@@ -154,6 +162,20 @@ regions as (
         kept.region_code
     from states
     inner join kept on states.region_code = kept.region_code
+
+    union
+
+    -- Where states have rules of their own, one that nobody knows may be any of them; a territory
+    -- is known by a code of its own.
+    select
+        states.address_set,
+        'ZZ' as region_code
+    from states
+    inner join ruled_by_state on substr(states.region_code, 1, 3) = ruled_by_state.beginning
+    left join region_zones on states.region_code = region_zones.region_code
+    left join rule_regions
+        on substr(states.region_code, 4) = rule_regions.country_code
+    where region_zones.region_code is null and rule_regions.country_code is null
 
 ),
 

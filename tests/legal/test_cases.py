@@ -69,6 +69,7 @@ WINDOWS = [
     (SUMMER, "FREE", "no_legal_window"),  # may be anywhere from Guam to Puerto Rico
     (SUMMER, "FREE,US/NY,America/New_York", "07-01 16:00 - 07-02 00:00"),
     (SUMMER, "NY,XX/XX", "07-01 16:00 - 07-02 00:00"),  # an address in no country
+    (SUMMER, "NY,US/FLORIDA", "07-01 16:00 - 07-02 00:00"),  # in a state that nobody knows
     # Two regions: the rules of both.
     (SUMMER, "MIAMI,US/NY", "07-01 12:00 - 07-02 00:00"),
     (SUMMER, "NY,US/CA", "07-01 16:00 - 07-02 04:00"),
