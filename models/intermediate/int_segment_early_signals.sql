@@ -23,13 +23,17 @@ rules as (
 
 ),
 
+-- An early adopter may never come to the site.
 interests as (
 
     select
-        engagement.*,
+        coalesce(engagement.customer_id, evidence.customer_id) as customer_id,
+        {%- for metric in metrics if metric != "trend_lines" %}
+        engagement.{{ metric }},
+        {%- endfor %}
         evidence.trend_lines
     from engagement
-    left join evidence on engagement.customer_id = evidence.customer_id
+    full outer join evidence on engagement.customer_id = evidence.customer_id
 
 ),
 

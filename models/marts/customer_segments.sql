@@ -111,9 +111,8 @@ described as (
             when profiles.country_code is null then profiles.region_code
             else profiles.country_code || '-' || profiles.region_code
         end as region,
-        case
-            when feeds.has_engagement then coalesce(early_signals.early_points, 0)
-        end as early_points,
+        coalesce(early_signals.early_points, case when feeds.has_engagement then 0 end)
+            as early_points,
         early_signals.early_signals,
         case when feeds.has_care then coalesce(care.care_points, 0) end as care_points,
         care.care_signals
