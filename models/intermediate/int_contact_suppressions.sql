@@ -22,7 +22,11 @@ in_force as (
 
     select *
     from suppressions
-    where until_at is null or until_at > cast({{ as_of_date() }} as timestamp)
+    where
+        until_at is null
+        or until_at > cast({{ as_of_date() }} as timestamp)
+        -- Dates that cannot both be right tell no end.
+        or until_at <= from_at
 
 ),
 
