@@ -195,7 +195,7 @@ def _read(path: Path, problems: list[Problem]) -> list[Row]:
                 problems += [
                     row.problem(f"{name} begins or ends with a blank")
                     for name in known
-                    if row[name] and row[name] != cells[name]
+                    if row[name] != cells[name]
                 ]
                 rows.append(row)
             return rows
