@@ -86,7 +86,7 @@ class Simulation:
     joiners: int
     leavers: int
     history: list[tuple[date, str, float]]
-    """Month end, `now` or `draft`, members of any tier as a share of active customers."""
+    """Month end, `now` or `draft`, and what share of who had bought in the year were members."""
     warnings: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -316,12 +316,12 @@ def _figures(
         "select count(*) filter (tier_rank = 0 and draft_tier_rank > 0), "
         "count(*) filter (tier_rank > 0 and draft_tier_rank = 0) from compared",
     ) or (0, 0)
-    history = connection.execute(
-        "select month_end_date, policy, sum(members_at_end) / max(active_customers) from ("
-        "select *, 'draft' as policy from vip_sms.marts.tier_movements union all by name "
-        f"select *, 'now' as policy from {_NIGHT}_marts.marts.tier_movements) "
-        "where active_customers > 0 group by all order by all"
-    ).fetchall()
+    catalogs = {"draft": "vip_sms", "now": f"{_NIGHT}_marts"}
+    history = sorted(
+        share
+        for policy, catalog in catalogs.items()
+        for share in _shares(connection, policy, catalog)
+    )
     if moves_file:
         _write_moves(connection, moves_file)
     return Simulation(
@@ -356,6 +356,42 @@ def _limits(connection: duckdb.DuckDBPyConnection) -> tuple[float, float, float]
         ).fetchall()
     )
     return rows["vip_share_low"], rows["vip_share_high"], rows["vip_share_limit"]
+
+
+def _shares(
+    connection: duckdb.DuckDBPyConnection, policy: str, catalog: str
+) -> list[tuple[date, str, float]]:
+    """Month by month the share of active customers who hold a tier by the history of a catalog."""
+    return connection.execute(
+        f"""
+        with ends as (
+            select distinct month_end_date, active_customers
+            from {catalog}.marts.tier_movements
+            where active_customers > 0
+        ),
+        members as (
+            select ends.month_end_date, count(distinct spans.customer_id) as members
+            from ends
+            inner join {catalog}.marts.tier_history as spans
+                on spans.tier_rank > 0 and spans.valid_from <= ends.month_end_date
+                and coalesce(spans.valid_to, date '9999-12-31') > ends.month_end_date
+            inner join vip_sms.marts.customer_value as value
+                on spans.customer_id = value.customer_id and not value.is_test
+            inner join intermediate.int_customer_days as days
+                on spans.customer_id = days.customer_id and days.orders > 0
+                and days.activity_date < ends.month_end_date
+                and days.activity_date >= ends.month_end_date - interval 12 month
+            group by ends.month_end_date
+        )
+        select
+            ends.month_end_date,
+            ?,
+            coalesce(members.members, 0) / ends.active_customers,
+        from ends
+        left join members using (month_end_date)
+        order by ends.month_end_date""",
+        [policy],
+    ).fetchall()
 
 
 def _tiers(

@@ -24,7 +24,7 @@ from orchestration.policy import POLICY_DIR
 from orchestration.resources import Warehouse
 from orchestration.sample import generate
 from orchestration.settings import PROJECT_DIR, Settings
-from orchestration.simulate import Simulation, TierFigures, _tiers, simulate, warnings_of
+from orchestration.simulate import Simulation, TierFigures, _shares, _tiers, simulate, warnings_of
 from orchestration.warehouse import connect
 
 AS_OF = date(2026, 7, 1)
@@ -206,6 +206,38 @@ def test_a_tier_costs_a_parcel_an_order_and_shares_who_bought() -> None:
         (vip,) = _tiers(connection, "draft_tier", "one-tier", EXAMPLES / "one_tier", 10)
     assert (vip.members, vip.share_of_active, vip.margin_12m) == (3, 0.2, 150)
     assert (vip.benefit_cost, vip.discount_at_most) == (3 * 25 + 5 * 12, 150)
+
+
+def test_a_share_of_any_month_is_of_who_bought_in_the_year_before_it() -> None:
+    """30 June of last year is a day too early for 1 July, and the day itself a day too late."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as vip_sms; create schema vip_sms.marts")
+        connection.execute("create schema intermediate")
+        connection.execute(
+            "create table vip_sms.marts.tier_movements as from (values "
+            "(date '2026-06-01', 1, 2), (date '2026-07-01', 1, 4), (date '2026-07-01', 2, 4), "
+            "(date '2026-01-01', 1, 0)) as t (month_end_date, tier_rank, active_customers)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.tier_history as from (values "
+            "('buys', 1, date '2026-06-15', null), ('idle', 1, date '2026-06-15', null), "
+            "('left', 2, date '2026-06-15', date '2026-07-01'), ('left', 0, date '2026-07-01', "
+            "null), ('staff', 1, date '2026-06-15', null)) "
+            "as t (customer_id, tier_rank, valid_from, valid_to)"
+        )
+        connection.execute(
+            "create table vip_sms.marts.customer_value as from (values ('buys', false), "
+            "('idle', false), ('left', false), ('staff', true)) as t (customer_id, is_test)"
+        )
+        connection.execute(
+            "create table intermediate.int_customer_days as from (values "
+            "('buys', date '2025-07-01', 1), "
+            "('idle', date '2025-06-30', 1), ('idle', date '2026-05-01', 0), "
+            "('idle', date '2026-07-01', 1), ('left', date '2026-06-14', 1), "
+            "('staff', date '2026-06-14', 1)) as t (customer_id, activity_date, orders)"
+        )
+        told = _shares(connection, "draft", "vip_sms")
+    assert told == [(date(2026, 6, 1), "draft", 0.0), (date(2026, 7, 1), "draft", 0.25)]
 
 
 def test_a_list_that_cannot_be_written_is_told_before_the_replay(tmp_path: Path) -> None:
