@@ -138,11 +138,12 @@ early_events as (
 
 ),
 
+-- Of whose first days were over before a feed began, it tells nothing.
 feeds as (
 
     select
-        (select count(*) from returns) > 0 as has_returns,
-        (select count(*) from site_events) > 0 as has_events
+        (select min(returned_at) from returns) as returns_begin_at,
+        (select min(occurred_at) from site_events) as events_begin_at
 
 ),
 
@@ -210,14 +211,16 @@ levels as (
         end as premium_level,
         case
             when early_returns.return_count > 0 then 'yes'
-            when feeds.has_returns then 'no'
+            when {{ days_between("firsts.first_on", "feeds.returns_begin_at") }} {{ in_window }}
+                then 'no'
             else 'unknown'
         end as return_level,
         case
             when early_events.events >= 10 then '3'
             when early_events.events >= 3 then '2'
             when early_events.events > 0 then '1'
-            when feeds.has_events then '0'
+            when {{ days_between("firsts.first_on", "feeds.events_begin_at") }} {{ in_window }}
+                then '0'
             else 'unknown'
         end as engagement_level,
         case
