@@ -17,3 +17,14 @@
     coalesce({{ value }} >= {{ least }}, {{ least }} is null)
     and coalesce({{ value }} <= {{ most }}, {{ most }} is null)
 {%- endmacro %}
+
+{% macro says_category(words, category) -%}
+    {#- A phrase says so among other words as well; a single word means many things beside others. -#}
+    (
+        {{ words }} = {{ category }}
+        or (
+            {{ category }} like '% %'
+            and instr(' ' || {{ words }} || ' ', ' ' || {{ category }} || ' ') > 0
+        )
+    )
+{%- endmacro %}

@@ -48,6 +48,25 @@ contact_phones as (
 
 ),
 
+named_categories as (
+
+    select distinct
+        category,
+        {{ plain_words("category") }} as words
+    from support_tickets
+    where category is not null
+
+),
+
+stop_categories as (
+
+    select distinct named_categories.category
+    from named_categories
+    inner join ticket_categories
+        on {{ says_category("named_categories.words", "ticket_categories.ticket_category") }}
+
+),
+
 -- Said without a purpose, a stop ends all of them; a complaint to the carrier is one.
 stops as (
 
@@ -77,8 +96,7 @@ stops as (
         support_tickets.opened_at as occurred_at,
         'support_ticket' as source
     from support_tickets
-    inner join ticket_categories
-        on {{ plain_words("support_tickets.category") }} = ticket_categories.ticket_category
+    inner join stop_categories on support_tickets.category = stop_categories.category
 
     union all
 

@@ -97,7 +97,7 @@ lost_rows as (
         cast(null as {{ dbt.type_string() }}) as phone_e164
     from rejects
     left join ticket_categories
-        on {{ plain_words("rejects.category") }} = ticket_categories.ticket_category
+        on {{ says_category(plain_words("rejects.category"), "ticket_categories.ticket_category") }}
     where
         rejects.table_name = 'support_tickets'
         and (
