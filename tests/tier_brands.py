@@ -47,10 +47,13 @@ GIVEN = {
     "stg_orders": "order_id varchar, due_at timestamp, paid_at timestamp",
     "int_orders_costed": "order_id varchar, customer_id varchar, net_revenue decimal(18,4)",
     "customer_value": "customer_id varchar, qualifying_spend decimal(18,4), orders_12m bigint, "
-    "orders_90d bigint, orders_lifetime bigint, gross_revenue_12m decimal(18,4), "
-    "net_revenue_12m decimal(18,4), net_revenue_lifetime decimal(18,4), "
+    "orders_6m bigint, orders_3m bigint, orders_90d bigint, orders_lifetime bigint, "
+    "gross_revenue_12m decimal(18,4), net_revenue_12m decimal(18,4), "
+    "net_revenue_6m decimal(18,4), net_revenue_3m decimal(18,4), "
+    "net_revenue_lifetime decimal(18,4), discount_amount_12m decimal(18,4), "
     "refund_amount_12m decimal(18,4), average_order_value_12m decimal(18,4), "
-    "return_rate_12m double, discount_share_12m double",
+    "average_order_value_6m decimal(18,4), average_order_value_3m decimal(18,4), "
+    "cm2_12m decimal(18,4), return_rate_12m double, discount_share_12m double",
 }
 REGISTRIES = ("tier_metrics", "policy_parameters")
 """Seeds that are taken as they are written."""
@@ -105,12 +108,20 @@ def some_customer(rng: random.Random) -> Customer:
 FIXED = {
     "qualifying_spend": [500, 1000, 2000, 4000],
     "orders_12m": [1, 2, 4],
+    "orders_6m": [1, 2, 3],
+    "orders_3m": [1, 2],
     "orders_90d": [1, 2, 3],
     "orders_lifetime": [1, 3, 6],
     "gross_revenue_12m": [800, 2000],
     "net_revenue_12m": [500, 1500],
+    "net_revenue_6m": [500, 1500],
+    "net_revenue_3m": [500, 1500],
     "net_revenue_lifetime": [1000, 3000],
     "average_order_value_12m": [300, 900],
+    "average_order_value_6m": [300, 900],
+    "average_order_value_3m": [300, 900],
+    "discount_amount_12m": [100, 300],
+    "cm2_12m": [200, 900],
     "discount_share_12m": [0.05, 0.2],
     "return_rate_12m": [0.1, 0.5],
     "refund_amount_12m": [100, 500],
@@ -134,7 +145,10 @@ def some_tier(rng: random.Random, name: str) -> Tier:
         rules = [Rule(metric, share=share, weight=rng.choice([1, 1, 2])) for metric in metrics]
         return Tier(name, tuple(rules), combiner)
     rules = []
-    for metric in rng.sample(sorted(FIXED), rng.choice([1, 1, 2, 3])):
+    metrics = rng.sample(sorted(FIXED), rng.choice([1, 1, 2, 3]))
+    if "qualifying_spend" not in metrics and rng.random() < 0.2:
+        metrics[0] = "qualifying_spend"  # of the many metrics the usual one
+    for metric in metrics:
         amount = Rule(metric, round(rng.choice(FIXED[metric]) * UNIT))
         share = Rule(metric, share=rng.choice(SHARES))
         rules += rng.choice([[amount], [amount], [amount], [share], [share], [amount, share]])

@@ -35,13 +35,21 @@ METRICS: dict[str, tuple[str, str | None, int | None, str]] = {
     "qualifying_spend": ("qualifying_spend", None, None, "period"),
     "orders_in_period": ("orders", None, None, "period"),
     "orders_12m": ("orders", None, 12, "month"),
+    "orders_6m": ("orders", None, 6, "month"),
+    "orders_3m": ("orders", None, 3, "month"),
     "orders_90d": ("orders", None, 90, "day"),
     "orders_lifetime": ("orders", None, None, "lifetime"),
     "gross_revenue_12m": ("gross_revenue", None, 12, "month"),
     "net_revenue_12m": ("net_revenue", None, 12, "month"),
+    "net_revenue_6m": ("net_revenue", None, 6, "month"),
+    "net_revenue_3m": ("net_revenue", None, 3, "month"),
     "net_revenue_lifetime": ("net_revenue", None, None, "lifetime"),
+    "discount_amount_12m": ("discount_amount", None, 12, "month"),
     "refund_amount_12m": ("refund_amount", None, 12, "month"),
     "average_order_value_12m": ("order_revenue", "orders", 12, "month"),
+    "average_order_value_6m": ("order_revenue", "orders", 6, "month"),
+    "average_order_value_3m": ("order_revenue", "orders", 3, "month"),
+    "cm2_12m": ("margin", None, 12, "month"),
     "projected_margin_12m": ("margin", None, 12, "month"),
     "projected_ltv_12m": ("projection", None, None, "evaluation"),
     "return_rate_12m": ("refund_amount", "order_revenue", 12, "month"),
@@ -741,6 +749,8 @@ class World:
             row["demotion_warning_days"] = 30 if ahead <= 30 else 60 if ahead <= 60 else None
         if lost is not None and moves[-1].day == self.as_of:
             row["demotion_warning_days"] = 0
+        if tonight.exclusion:
+            row["demotion_warning_days"] = None
         at_risk = tonight.held > tonight.qualified or (
             demotion is not None and (demotion.day - self.as_of).days <= 60
         )
