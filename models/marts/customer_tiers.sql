@@ -144,19 +144,17 @@ customer_tiers as (
         next_tiers.tier as next_tier,
         next_targets.spend_missing as spend_to_next_tier,
         case
+            when held.exclusion_id is not null then 0
             when next_tiers.tier is null then 1
             else coalesce(next_targets.progress, 0)
         end as progress_to_next_tier,
-        -- Whom the policy keeps out is on the way to no tier, and is told of none.
         coalesce(
             next_tiers.tier is not null
-            and held.exclusion_id is null
             and next_targets.progress >= {{ parameter("halfway_progress") }},
             false
         ) as is_halfway_to_next,
         coalesce(
             next_tiers.tier is not null
-            and held.exclusion_id is null
             and next_targets.spend_missing > 0
             and next_targets.spend_missing <= {{ parameter("near_next_tier_spend") }},
             false
@@ -188,10 +186,12 @@ customer_tiers as (
         on
             held.policy_version = current_tiers.policy_version
             and held.tier_rank = current_tiers.tier_rank
+    -- Whom the policy keeps out is on the way to no tier.
     left join tiers as next_tiers
         on
             held.policy_version = next_tiers.policy_version
             and held.tier_rank + 1 = next_tiers.tier_rank
+            and held.exclusion_id is null
     left join tiers as lost_tiers
         on
             held.policy_version = lost_tiers.policy_version
@@ -200,6 +200,7 @@ customer_tiers as (
         on
             held.customer_id = next_targets.customer_id
             and held.tier_rank + 1 = next_targets.tier_rank
+            and held.exclusion_id is null
     left join targets as lost_targets
         on
             held.customer_id = lost_targets.customer_id
