@@ -735,7 +735,9 @@ class World:
             "demotion_warning_days": None,
             "policy_version": version.name,
         }
-        if tonight.held + 1 < len(names):
+        if tonight.exclusion:
+            row["progress_to_next_tier"] = 0.0
+        elif tonight.held + 1 < len(names):
             row["next_tier"] = names[tonight.held + 1]
             row["progress_to_next_tier"], row["spend_to_next_tier"] = self.target(
                 customer, version, tonight.held + 1

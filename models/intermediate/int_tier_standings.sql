@@ -48,7 +48,6 @@ int_tier_standings as (
         steps.policy_version,
         steps.qualified_rank,
         steps.held_rank,
-        steps.exclusion_id,
         steps.grace_until,
         moves.step_on as tier_since,
         case when moves.held_rank < moves.earlier_rank then moves.earlier_rank end as lost_rank,

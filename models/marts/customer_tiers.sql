@@ -54,6 +54,27 @@ policy as (
 
 ),
 
+exclusion_spans as (
+
+    select * from {{ ref("int_tier_exclusion_spans") }}
+
+),
+
+-- An exclusion holds for whom no tier was ever in reach as well.
+exclusions as (
+
+    select
+        exclusion_spans.customer_id,
+        min(exclusion_spans.exclusion_id) as exclusion_id
+    from exclusion_spans
+    inner join policy on exclusion_spans.policy_version = policy.policy_version
+    where
+        exclusion_spans.valid_from <= {{ as_of_date() }}
+        and {{ lasts_until("exclusion_spans.valid_to") }} > {{ as_of_date() }}
+    group by exclusion_spans.customer_id
+
+),
+
 held as (
 
     select
@@ -62,7 +83,7 @@ held as (
         policy.policy_version,
         coalesce(standings.held_rank, 0) as tier_rank,
         coalesce(standings.qualified_rank, 0) as qualified_tier_rank,
-        standings.exclusion_id,
+        exclusions.exclusion_id,
         standings.tier_since,
         standings.lost_rank,
         standings.grace_until,
@@ -71,6 +92,7 @@ held as (
     from customers
     cross join policy
     left join standings on customers.customer_id = standings.customer_id
+    left join exclusions on customers.customer_id = exclusions.customer_id
 
 ),
 
