@@ -8,6 +8,8 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
+from orchestration.contract import load_contract
+from orchestration.landing.loading import create_table
 from orchestration.settings import Settings
 
 AS_OF = date(2026, 7, 1)
@@ -43,6 +45,17 @@ def insert(
         con.unregister("rows")
 
 
+# Where somebody may say stop, and who has which phone.
+SAID = (
+    "customers",
+    "consent_events",
+    "sms_events",
+    "sms_messages",
+    "suppressions",
+    "support_tickets",
+)
+
+
 def build(
     settings: Settings,
     vips: list[Vip],
@@ -67,7 +80,7 @@ def build(
         con.execute(f"attach '{paths.build}' as vip_sms")
         con.execute(
             "create schema raw; create schema activation; create schema policy;"
-            "create schema vip_sms.marts"
+            "create schema reference; create schema vip_sms.marts"
         )
         con.execute(
             "create table raw.run_context as select 'r' as run_id, "
@@ -82,6 +95,12 @@ def build(
             "create table raw.message_log (audience_id varchar, contact_id varchar, "
             "customer_id varchar, subject_id varchar, message_class varchar, send_at timestamp, "
             "ends_at timestamp, as_of_date date)"
+        )
+        for table in SAID:
+            create_table(con, load_contract()[table])
+        con.execute(
+            "create table reference.stop_ticket_categories as "
+            "select 'STOP TEXTS' as ticket_category"
         )
         con.execute(
             "create table vip_sms.marts.run_context as "

@@ -21,6 +21,7 @@ ACTIONS = ("add", "change", "remove", "unchanged", "waiting", "parked")
 PROFILE = "profile"
 HOLDOUT = "holdout-"
 OPTED_OUT_THERE = "opted out at the platform"
+STOPPED_SINCE = "may have said stop since the night"
 UNSURE_THERE = "may not be texted there"
 ERASED = "erased"
 
@@ -28,6 +29,7 @@ ERASED = "erased"
 CONSENT_REASONS = (
     ERASED,
     OPTED_OUT_THERE,
+    STOPPED_SINCE,
     UNSURE_THERE,
     "opted_out",
     "no_consent",
@@ -71,6 +73,85 @@ left join (
 ) as yes on opt_outs.contact_id = yes.contact_id
 group by opt_outs.contact_id
 having coalesce(max(opt_outs.occurred_at) >= any_value(yes.changed_at), true)
+"""
+
+# A night counts what came before its date. What landed of the hours since is no part of it, but
+# whoever said stop in them, by any means, is sent nothing: any reply may be one.
+_STOPS_SINCE = f"""
+insert into stops
+
+with
+
+people as (
+
+    select audience.contact_id, customers.customer_id, audience.phone
+    from coded_audience as audience
+    inner join raw.customers as customers on audience.phone = customers.phone_e164
+    union
+    select contact_id, customer_id, phone
+    from coded_audience
+
+),
+
+tickets as (
+
+    select
+        customer_id,
+        opened_at,
+        ' ' || upper(regexp_replace(category, '[^A-Za-z0-9]+', ' ', 'g')) || ' ' as words,
+    from raw.support_tickets
+    where opened_at >= $night
+
+),
+
+events as (
+
+    select customer_id, message_id
+    from raw.sms_events
+    where event_type in ('opt_out', 'complaint', 'reply') and occurred_at >= $night
+
+),
+
+since as (
+
+    select customer_id, phone_e164 as phone
+    from raw.consent_events
+    where action = 'opt_out' and occurred_at >= $night
+
+    union all
+
+    select customer_id, phone_e164
+    from raw.suppressions
+    where from_at >= $night
+
+    union all
+
+    select customer_id, null
+    from events
+
+    union all
+
+    select messages.customer_id, null
+    from events
+    inner join raw.sms_messages as messages using (message_id)
+
+    union all
+
+    select tickets.customer_id, null
+    from tickets
+    inner join reference.stop_ticket_categories as categories
+        on contains(tickets.words, ' ' || categories.ticket_category || ' ')
+
+)
+
+select distinct contact_id, '{STOPPED_SINCE}'
+from people
+where
+    contact_id not in (select contact_id from stops)
+    and (
+        customer_id in (select customer_id from since where customer_id is not null)
+        or phone in (select phone from since where phone is not null)
+    )
 """
 
 _HELD = f"""
@@ -441,6 +522,7 @@ def compare(
     connection.unregister("ledger")  # a million rows, now in `held`
     del ledger
     connection.execute(_STOPS)
+    connection.execute(_STOPS_SINCE, {"night": context["as_of_date"]})
     connection.execute(_AUDIENCE.format(properties=merge_fields(connection)))
     connection.execute(f"set variable nothing = {_fields_of_who_left(connection)}")
     connection.execute(

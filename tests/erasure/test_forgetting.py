@@ -50,7 +50,8 @@ def raw_tables(settings: Settings) -> None:
     with duckdb.connect(str(settings.paths.warehouse)) as con:
         con.execute(f"attach '{settings.paths.build}' as vip_sms")
         con.execute(
-            "create table raw.customers as select customer_id, phone, phone as phone_e164, "
+            "insert into raw.customers by name "
+            "select customer_id, phone, phone as phone_e164, "
             "case customer_id when $1 then upper($2) else email end as email, "
             "case customer_id when $3 then $1 end as referred_by_customer_id "
             "from activation.sync_vip_audience",
@@ -70,7 +71,8 @@ def raw_tables(settings: Settings) -> None:
             "('l2', 'o-bob-1')) as t(order_line_id, order_id)"
         )
         con.execute(
-            "create table raw.consent_events as select 'e1' as consent_event_id, $1 as customer_id,"
+            "insert into raw.consent_events by name "
+            "select 'e1' as consent_event_id, $1 as customer_id,"
             " $2 as phone, $2 as phone_e164, 'opt_in' as action",
             [GONE, OLD_PHONE],
         )
@@ -352,7 +354,8 @@ def test_accounts_of_one_phone_go_together_and_a_phone_of_many_is_nobodys(home: 
     assert person.customer_ids == {GONE, STAYS, "c91000003"}
     with connect(home) as con:
         con.execute(
-            "insert into raw.customers by name select 'n' || i as customer_id, "
+            "insert into raw.customers by name "
+            "select 'n' || i as customer_id, "
             "$1 as phone_e164 from range(3) as t(i)",
             [PHONE],
         )

@@ -21,8 +21,10 @@ def build_with_customers(settings: Settings, *, is_sample: bool = True) -> None:
     build(settings, members(3), is_sample=is_sample)
     with duckdb.connect(str(settings.paths.warehouse)) as con:
         con.execute(
-            "create table raw.customers as select contact_id as customer_id, phone as phone_e164, "
-            "email from activation.sync_vip_audience union all select 'k-c9001', null, null"
+            "insert into raw.customers by name "
+            "select contact_id as customer_id, phone as phone_e164, "
+            "email from activation.sync_vip_audience "
+            "union all by name select 'k-c9001' as customer_id"
         )
 
 

@@ -23,16 +23,13 @@ def night(settings: Settings, *, is_sample: bool = False) -> None:
     build(settings, members(3), is_sample=is_sample)
     with duckdb.connect(str(settings.paths.warehouse)) as con:
         con.execute(
-            "create table raw.customers as select contact_id as customer_id, phone as phone_e164 "
+            "insert into raw.customers by name "
+            "select contact_id as customer_id, phone as phone_e164 "
             "from activation.sync_vip_audience"
         )
         con.execute(
             "create table raw.handed_opt_outs (phone_e164 varchar, customer_id varchar, "
             "opted_out_at timestamp, source varchar)"
-        )
-        con.execute(
-            "create table raw.consent_events (customer_id varchar, phone_e164 varchar, "
-            "action varchar, occurred_at timestamp)"
         )
         con.execute(
             "insert into raw.handed_opt_outs values "
@@ -84,7 +81,11 @@ def test_a_stop_without_a_time_is_one_event_until_somebody_says_yes(
             con.execute("update raw.handed_opt_outs set opted_out_at = null")
             con.execute("update raw.run_context set as_of_date = ?", [as_of])
             for row in yes:
-                con.execute("insert into raw.consent_events values (?, ?, ?, ?)", row)
+                con.execute(
+                    "insert into raw.consent_events (customer_id, phone_e164, action, occurred_at) "
+                    "values (?, ?, ?, ?)",
+                    row,
+                )
         hand_over(settings, -timedelta(days=(as_of - AS_OF).days))
         sync.hear_handed_over(settings)
         with open_ledger(settings) as ledger:

@@ -85,7 +85,8 @@ def test_who_asked_to_be_forgotten_is_off_every_list_there(
     night(settings, members(3))
     with duckdb.connect(str(settings.paths.warehouse)) as con:
         con.execute(
-            "create table raw.customers as select contact_id as customer_id, phone as phone_e164, "
+            "insert into raw.customers by name "
+            "select contact_id as customer_id, phone as phone_e164, "
             "email from activation.sync_vip_audience"
         )
     world.push(settings, AS_OF)

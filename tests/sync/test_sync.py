@@ -235,6 +235,47 @@ def test_the_word_of_the_platform_on_opt_outs_is_final(settings: Settings, vendo
     assert "c4" not in vendor.profiles
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "consent_events (customer_id, action, occurred_at) values ('c2', 'opt_out', '{at}')",
+        "consent_events (phone_e164, action, occurred_at) values ('{phone}', 'opt_out', '{at}')",
+        "sms_events (customer_id, event_type, occurred_at) values ('c2', 'reply', '{at}')",
+        "sms_events (customer_id, message_id, event_type, occurred_at) "
+        "values ('of_the_platform', 'm1', 'complaint', '{at}')",
+        "suppressions (phone_e164, from_at) values ('{phone}', '{at}')",
+        "support_tickets (customer_id, category, opened_at) "
+        "values ('spouse', 'Please: stop texts', '{at}')",
+    ],
+)
+def test_a_stop_of_the_hours_since_the_night_is_heard(
+    settings: Settings, vendor: Vendor, said: str
+) -> None:
+    """They have landed and are no part of the night: its tables know nothing of them."""
+
+    def night(*rows: str) -> None:
+        build(settings, members(3))
+        words = (
+            "customers (customer_id, phone_e164) values ('spouse', '{phone}')",
+            "sms_messages (message_id, customer_id) values ('m1', 'c2')",
+            "consent_events (customer_id, action, occurred_at) values "
+            "('c1', 'opt_out', '2026-06-30 23:59:59'), ('c3', 'opt_in', '{at}')",
+        )
+        with duckdb.connect(str(settings.paths.warehouse)) as con:
+            for row in (*words, *rows):
+                row = row.format(at="2026-07-01 00:00:00", phone="+12025550002")
+                con.execute(f"insert into raw.{row}")
+
+    night()
+    sync.push(settings, "vendor", AS_OF)
+    assert vendor.lists["vip"] == {"c1", "c2", "c3"}
+    night(said)
+    plan = sync.push(settings, "vendor", AS_OF).plan
+    assert vendor.lists["vip"] == {"c1", "c3"}
+    assert actions(plan, "vip")["c2"] == ("remove", "may have said stop since the night")
+    assert plan.consent_removals() == 1
+
+
 def test_a_stop_that_shows_only_when_the_profile_is_there_comes_in_time(
     settings: Settings, vendor: Vendor
 ) -> None:
