@@ -109,6 +109,15 @@ order by all
 """
 
 
+_ON_THE_PHONE = """
+select distinct said.contact_id, others.customer_id
+from said
+inner join raw.customers as theirs on said.contact_id = theirs.customer_id
+inner join raw.customers as others
+    on theirs.phone_e164 = others.phone_e164 and theirs.customer_id <> others.customer_id
+order by all
+"""
+
 # What hand-overs are noted as: when the newest file was written that a night has read.
 _HANDS = "handed over"
 
@@ -124,8 +133,7 @@ def make_plan(settings: Settings, destination: str, as_of_date: date) -> Plan:
     """
     with open_ledger(settings, read_only=True) as ledger:
         platform = open_platform(destination, settings, ledger.remembered(destination))
-        _, newest = ledger.opt_outs_read(destination)
-        stops = platform.stops_since(newest)
+        stops = _stops_since(settings, ledger, platform)
         return _plan(settings, platform, ledger, as_of_date, stops)
 
 
@@ -155,7 +163,7 @@ def push(
         sync_run_id = ledger.start(destination, as_of_date, is_sample=is_sample)
         with _noted(ledger, sync_run_id) as told:
             _settle(ledger, destination, platform)
-            held_by = _read_opt_outs(ledger, destination, platform)
+            held_by = _read_opt_outs(settings, ledger, platform)
             plan = _plan(settings, platform, ledger, as_of_date, held_by=held_by)
             # What stays as it was, or waits for an answer, is most of a plan and nothing to do.
             idle = ("unchanged", "waiting")
@@ -244,8 +252,7 @@ def hear_opt_outs(settings: Settings, destination: str) -> int:
         return 0
     with open_ledger(settings) as ledger:
         platform = open_platform(destination, settings, ledger.remembered(destination))
-        _, newest = ledger.opt_outs_read(destination)
-        stops = platform.stops_since(newest)
+        stops = _stops_since(settings, ledger, platform)
         if stops is None:
             return 0
         ledger.note_opt_outs(destination, stops.said, stops.newest, stops.unsure)
@@ -383,16 +390,39 @@ def _settle(ledger: Ledger, destination: str, platform: SmsPlatform) -> None:
                 note(ledger, destination, audience, ack)
 
 
-def _read_opt_outs(ledger: Ledger, destination: str, platform: SmsPlatform) -> list[str]:
+def _read_opt_outs(settings: Settings, ledger: Ledger, platform: SmsPlatform) -> list[str]:
     """Bring the opt-outs home; what holds the push back when they cannot be read."""
-    _, newest = ledger.opt_outs_read(destination)
     try:
-        stops = platform.stops_since(newest)
+        stops = _stops_since(settings, ledger, platform)
     except PlatformError as error:
-        return [f"the opt-outs of {destination} cannot be read, nothing is sent: {error}"]
+        return [f"the opt-outs of {platform.name} cannot be read, nothing is sent: {error}"]
     if stops:
-        ledger.note_opt_outs(destination, stops.said, stops.newest, stops.unsure)
+        ledger.note_opt_outs(platform.name, stops.said, stops.newest, stops.unsure)
     return []
+
+
+def _stops_since(settings: Settings, ledger: Ledger, platform: SmsPlatform) -> Stops | None:
+    """What a platform tells of stops since it was last read, for everybody who has the phone.
+
+    It tells of one profile a phone, named by the oldest account. That one may move to another
+    phone, and the stop must not leave with it.
+    """
+    _, newest = ledger.opt_outs_read(platform.name)
+    stops = platform.stops_since(newest)
+    if stops is None or not stops.said:
+        return stops
+    with connect(settings, read_only=True) as connection:
+        said = pa.table({"contact_id": [stop.contact_id for stop in stops.said]})
+        connection.register("said", said)
+        shared: dict[str, list[str]] = {}
+        for contact_id, customer_id in connection.execute(_ON_THE_PHONE).fetchall():
+            shared.setdefault(contact_id, []).append(customer_id)
+    others = [
+        replace(stop, contact_id=customer_id)
+        for stop in stops.said
+        for customer_id in shared.get(stop.contact_id, ())
+    ]
+    return replace(stops, said=stops.said + others)
 
 
 def _plan(

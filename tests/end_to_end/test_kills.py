@@ -8,6 +8,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 from amount import amount
 from vip_process import content, csv_rows, exported, marts, query, start
@@ -115,7 +116,15 @@ def test_killed_at_any_moment(night, home: Path, mended, tmp_path: Path) -> None
     audience = csv_rows(home / "exports" / night.day / "vip_audience.csv")
     holdout = csv_rows(home / "exports" / night.day / "holdout.csv")
     on_vip = {row["customer_id"] for row in audience if "vip" in row["audience_ids"].split(",")}
-    assert lists["vip"] == on_vip != set()
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        stopped = warehouse.execute(
+            "select customer_id from raw.consent_events "
+            "where action = 'opt_out' and occurred_at >= cast($1 as date)",
+            [night.day],
+        ).fetchall()
+    since = {customer_id for (customer_id,) in stopped}
+    assert since & on_vip, "a file tells of the night, a push of the hours since as well"
+    assert lists["vip"] == on_vip - since != set()
     held_out = {
         row["customer_id"]
         for row in holdout

@@ -276,6 +276,25 @@ def test_a_stop_of_the_hours_since_the_night_is_heard(
     assert plan.consent_removals() == 1
 
 
+def test_a_stop_stays_with_the_phone_when_the_account_it_is_named_by_moves_away(
+    settings: Settings, vendor: Vendor
+) -> None:
+    build(settings, members(3))
+    customers = (
+        "insert into raw.customers (customer_id, phone_e164) values ('k-c2', '+12025550002'), "
+        "('younger', '+12025550002'), ('stranger', '+12025550003'), ('of_no_phone', null)"
+    )
+    with duckdb.connect(str(settings.paths.warehouse)) as con:
+        con.execute(customers)
+    vendor.told = {"c2"}
+    sync.push(settings, "vendor", AS_OF)
+    with open_ledger(settings) as ledger:
+        assert {row["contact_id"] for row in ledger.opt_outs("vendor").to_pylist()} == {
+            "k-c2",
+            "younger",
+        }
+
+
 def test_a_stop_that_shows_only_when_the_profile_is_there_comes_in_time(
     settings: Settings, vendor: Vendor
 ) -> None:
