@@ -56,6 +56,15 @@ SAID = (
 )
 
 
+def add_customers(settings: Settings) -> None:
+    """Give each member of a night that was built a row in the raw customers, named by contact."""
+    with duckdb.connect(str(settings.paths.warehouse)) as con:
+        con.execute(
+            "insert into raw.customers by name select contact_id as customer_id, "
+            "phone as phone_e164, email from activation.sync_vip_audience"
+        )
+
+
 def build(
     settings: Settings,
     vips: list[Vip],

@@ -97,7 +97,6 @@ tickets as (
 
     select
         customer_id,
-        opened_at,
         ' ' || upper(regexp_replace(category, '[^A-Za-z0-9]+', ' ', 'g')) || ' ' as words,
     from raw.support_tickets
     where opened_at >= $night

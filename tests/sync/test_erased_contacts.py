@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from night import AS_OF, build, members
+from night import AS_OF, add_customers, build, members
 from vendor import Vendor, read_hand_over
 
 from orchestration import sync
@@ -19,13 +19,9 @@ from orchestration.settings import Settings
 
 def build_with_customers(settings: Settings, *, is_sample: bool = True) -> None:
     build(settings, members(3), is_sample=is_sample)
+    add_customers(settings)
     with duckdb.connect(str(settings.paths.warehouse)) as con:
-        con.execute(
-            "insert into raw.customers by name "
-            "select contact_id as customer_id, phone as phone_e164, "
-            "email from activation.sync_vip_audience "
-            "union all by name select 'k-c9001' as customer_id"
-        )
+        con.execute("insert into raw.customers (customer_id) values ('k-c9001')")
 
 
 @pytest.fixture

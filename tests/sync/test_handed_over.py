@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from night import AS_OF, build, members
+from night import AS_OF, add_customers, build, members
 from vendor import NOW, Vendor, actions
 
 from orchestration import sync
@@ -21,12 +21,8 @@ from orchestration.sync import RefusedError
 def night(settings: Settings, *, is_sample: bool = False) -> None:
     """Three members whose raw tables stand, and a hand-over that names two phones and nobody."""
     build(settings, members(3), is_sample=is_sample)
+    add_customers(settings)
     with duckdb.connect(str(settings.paths.warehouse)) as con:
-        con.execute(
-            "insert into raw.customers by name "
-            "select contact_id as customer_id, phone as phone_e164 "
-            "from activation.sync_vip_audience"
-        )
         con.execute(
             "create table raw.handed_opt_outs (phone_e164 varchar, customer_id varchar, "
             "opted_out_at timestamp, source varchar)"

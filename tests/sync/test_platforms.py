@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import duckdb
 import pytest
 import stand_in
 from amount import amount
-from night import AS_OF, Vip, members
+from night import AS_OF, Vip, add_customers, members
 from vendor import actions
 from worlds import (
     ATTENTIVE,
@@ -83,12 +82,7 @@ def test_who_asked_to_be_forgotten_is_off_every_list_there(
     settings: Settings, world: World, account: stand_in.Account
 ) -> None:
     night(settings, members(3))
-    with duckdb.connect(str(settings.paths.warehouse)) as con:
-        con.execute(
-            "insert into raw.customers by name "
-            "select contact_id as customer_id, phone as phone_e164, "
-            "email from activation.sync_vip_audience"
-        )
+    add_customers(settings)
     world.push(settings, AS_OF)
     assert forget(settings, "k-c1", None).platforms == {world.name: "done"}
     assert account.on("VIP - vip") == ids(2, 3)
