@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         default_factory=lambda: min(os.cpu_count() or 2, 8),
         description="Threads of DuckDB and dbt.",
     )
+    disabled_optimizers: str = Field(
+        "", description="Steps of DuckDB's planner to leave out, comma-separated; see the runbook."
+    )
     schedule_hour: int = Field(2, ge=0, le=23, description="Hour at which the nightly run starts.")
     schedule_timezone: str = Field("UTC", description="IANA zone of that hour.")
     first_as_of: date = Field(
@@ -91,6 +94,7 @@ class Settings(BaseSettings):
             "VIP_HOME": str(self.paths.home),
             "VIP_MEMORY_LIMIT": self.memory_limit,
             "VIP_THREADS": str(self.threads),
+            "VIP_DISABLED_OPTIMIZERS": self.disabled_optimizers,
         }
 
 

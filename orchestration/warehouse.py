@@ -22,6 +22,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "temp_directory": str(settings.paths.tmp),
         "preserve_insertion_order": False,
         "storage_compatibility_version": "v1.0.0",
+        "disabled_optimizers": settings.disabled_optimizers,
     }
 
 

@@ -175,16 +175,6 @@ by_stop as (
 
 ),
 
--- An import says what another list once held, not what the person says now: it undoes no stop that
--- a platform heard.
-undone_by_nothing as (
-
-    select distinct contacts.contact_id
-    from platform_opt_outs
-    inner join contacts on platform_opt_outs.contact_id = contacts.customer_id
-
-),
-
 said as (
 
     select * from by_phone
@@ -193,15 +183,63 @@ said as (
 
 ),
 
+stops_heard as (
+
+    select
+        contact_id,
+        purpose,
+        occurred_at
+    from said
+    where action = 'opt_out'
+
+    union all
+
+    select
+        contact_id,
+        purpose,
+        occurred_at
+    from by_stop
+
+),
+
+first_stops as (
+
+    select
+        contact_id,
+        purpose,
+        min(occurred_at) as stopped_at
+    from stops_heard
+    group by contact_id, purpose
+
+),
+
+platform_stops as (
+
+    select distinct contacts.contact_id
+    from platform_opt_outs
+    inner join contacts on platform_opt_outs.contact_id = contacts.customer_id
+
+),
+
+-- An import says what another list once held, not what the person says now: it undoes no stop. Of a
+-- stop that a platform heard the hour is uncertain: no import counts then, nor a yes of no source.
 heard as (
 
     select said.*
     from said
-    left join undone_by_nothing on said.contact_id = undone_by_nothing.contact_id
+    left join platform_stops on said.contact_id = platform_stops.contact_id
+    left join first_stops
+        on
+            said.contact_id = first_stops.contact_id
+            and said.purpose = first_stops.purpose
+            and said.occurred_at >= first_stops.stopped_at
     where
-        undone_by_nothing.contact_id is null
-        or said.action = 'opt_out'
+        said.action = 'opt_out'
         or lower(coalesce(said.source, 'import')) not like '%import%'
+        or (
+            platform_stops.contact_id is null
+            and (said.source is null or first_stops.contact_id is null)
+        )
 
 ),
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +17,7 @@ from orchestration import dbt_runner
 from orchestration.errors import BusyError, UserError
 from orchestration.locking import is_locked, wait_for_warehouse
 from orchestration.resources import Warehouse
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_DIR, Settings
 from orchestration.warehouse import connect
 
 
@@ -55,6 +57,17 @@ def test_the_manifest_is_parsed_when_a_source_is_younger_and_only_then(
     (project / "models" / "a.sql").unlink()
     dbt_runner.prepare_manifest()
     assert len(parses) == 3, "a file removed makes its folder younger"
+
+
+def test_dbt_and_the_program_itself_keep_to_the_same_settings(settings: Settings) -> None:
+    asked = settings.model_copy(update={"disabled_optimizers": "build_side_probe_side"})
+    with closing(connect(asked)) as connection:
+        (left_out,) = connection.execute("select current_setting('disabled_optimizers')").fetchone()
+    assert left_out == "build_side_probe_side"
+    read = re.findall(r"env_var\('(VIP_\w+)'", (PROJECT_DIR / "profiles.yml").read_text())
+    told = {name: asked.environment().get(name) for name in read if name != "VIP_DBT_TARGET"}
+    assert told["VIP_DISABLED_OPTIMIZERS"] == left_out
+    assert None not in told.values()
 
 
 @pytest.mark.slow
