@@ -327,9 +327,9 @@ def _ladders(policy: Policy) -> Iterator[Problem]:
             yield from _combination(tier)
         for place, tier in enumerate(tiers):
             # From the next tier down: one that asks for something else lies between.
-            below = [row for lower in reversed(tiers[:place]) for row in lower]
+            below = list(reversed(tiers[:place]))
             for row in tier:
-                yield from _asks_for_more(row, below)
+                yield from _asks_for_more(row, tier, below)
 
 
 def _ranks(rows: Sequence[Row]) -> Iterator[Problem]:
@@ -361,19 +361,56 @@ def _combination(rows: Sequence[Row]) -> Iterator[Problem]:
         yield first.problem("a rank_blend of one metric is a top_share: name all")
 
 
-def _asks_for_more(row: Row, below: Iterable[Row]) -> Iterator[Problem]:
-    for lower in below:
-        if (row["metric"], row["rule"]) != (lower["metric"], lower["rule"]):
-            continue
-        own, other = row.number("threshold"), lower.number("threshold")
-        if own is None or other is None:
+def _asks_for_more(
+    row: Row, tier: Sequence[Row], below: Iterable[Sequence[Row]]
+) -> Iterator[Problem]:
+    for lower_tier in below:
+        lower = _same_rule(row, lower_tier)
+        own, other = _asked(row), _asked(lower) if lower else None
+        if lower is None or own is None or other is None:
             continue
         asked, of_lower = row["threshold"], f"{lower['threshold']} of {lower['tier']}, below it"
-        if row["rule"] == "top_share" and own >= other:
-            yield row.problem(f"share {asked} is not below the {of_lower}")
-        if row["rule"] == "at_least" and own <= other:
-            yield row.problem(f"threshold {asked} is not above the {of_lower}")
+        if own < other or (own == other and not _asks_besides(row, tier, lower_tier)):
+            name, order = (
+                ("share", "below") if row["rule"] == "top_share" else ("threshold", "above")
+            )
+            as_a_whole = ", nor the tier harder as a whole" if own == other and tier[1:] else ""
+            yield row.problem(f"{name} {asked} is not {order} the {of_lower}{as_a_whole}")
         return
+
+
+def _asks_besides(row: Row, tier: Sequence[Row], lower_tier: Sequence[Row]) -> bool:
+    """Whether a tier as hard by `row` as one below it is harder by what it asks for besides.
+
+    Only where all of it must hold: of several ways into a tier, one that is level is as easy as
+    the tier below. Of what the lower tier asks for together nothing may be left out.
+    """
+    ways = row["combiner"], lower_tier[0]["combiner"]
+    if ways not in {("all", "all"), ("all", "any")}:
+        return False
+    others = [other for other in tier if other is not row]
+    if ways[1] == "any":
+        return bool(others)
+    keeps = all(_at_least(_same_rule(lower, tier), lower) for lower in lower_tier)
+    return keeps and any(not _at_least(_same_rule(other, lower_tier), other) for other in others)
+
+
+def _at_least(row: Row | None, other: Row) -> bool:
+    own, of_other = _asked(row) if row else None, _asked(other)
+    return own is not None and of_other is not None and own >= of_other
+
+
+def _same_rule(row: Row, tier: Iterable[Row]) -> Row | None:
+    same = (
+        other for other in tier if (other["metric"], other["rule"]) == (row["metric"], row["rule"])
+    )
+    return next(same, None)
+
+
+def _asked(row: Row) -> Decimal | None:
+    """What a rule asks for, more where it is harder: the smaller a share, the more."""
+    threshold = row.number("threshold")
+    return -threshold if threshold is not None and row["rule"] == "top_share" else threshold
 
 
 def _benefits(policy: Policy) -> Iterator[Problem]:

@@ -72,6 +72,42 @@ CAPS = "policy_frequency_caps_are_complete"
 ALONE = "delete from holdouts where experiment_id <> 'global';"
 WELCOME = " where audience_id = 'welcome'"
 
+# Gold as hard as Silver by spend.
+LEVEL = "update tier_rules set threshold = 2000 where tier = 'gold';"
+
+
+def orders(tier: str, count: int, metric: str = "orders_12m") -> str:
+    """A rule on orders besides the one on spend."""
+    return (
+        f"insert into tier_rules select * replace ('{metric}' as metric, {count} as threshold) "
+        f"from tier_rules where tier = '{tier}' and metric = 'qualifying_spend';"
+    )
+
+
+def combined(combiner: str, tier: str) -> str:
+    """The rules of a tier, combined by another combiner."""
+    return f"update tier_rules set combiner = '{combiner}' where tier = '{tier}';"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        LEVEL + orders("gold", 5),
+        LEVEL + orders("gold", 6) + orders("silver", 5),
+        LEVEL + orders("gold", 5) + orders("silver", 5) + combined("any", "silver"),
+        LEVEL + orders("gold", 5) + orders("silver", 2, "orders_90d") + combined("any", "silver"),
+        # Platinum joins what Silver and Gold ask for.
+        "update tier_rules set metric = 'orders_12m', threshold = 5 where tier = 'gold';"
+        "update tier_rules set threshold = 2000 where tier = 'platinum';" + orders("platinum", 5),
+    ],
+)
+def test_a_tier_level_in_one_rule_may_ask_for_more_besides(
+    policy: duckdb.DuckDBPyConnection, compiled_dir: Path, change: str
+) -> None:
+    policy.execute(change)
+    assert faults(policy, compiled_dir, "policy_tiers_form_a_ladder") == []
+
+
 CONTRADICTIONS = [
     # (check, change of the sound policy, what names the row, what names the fault)
     (VERSIONS, "update policy_versions set effective_from = null", "2026.1", "no first day"),
@@ -175,6 +211,22 @@ CONTRADICTIONS = [
         LADDER,
         "update tier_rules set rule = 'top_share', threshold = 0.1 where tier_rank > 1",
         "platinum",
+        "threshold",
+    ),
+    (LADDER, LEVEL, "gold", "threshold"),
+    (LADDER, LEVEL + orders("gold", 5) + orders("silver", 5), "gold", "threshold"),
+    (LADDER, LEVEL + orders("gold", 5) + combined("any", "gold"), "gold", "threshold"),
+    (LADDER, LEVEL + orders("gold", 4) + orders("silver", 5), "gold", "threshold"),
+    (LADDER, LEVEL + orders("gold", 5) + orders("silver", 5, "orders_90d"), "gold", "threshold"),
+    (LADDER, LEVEL + orders("gold", 5) + combined("rank_blend", "silver"), "gold", "threshold"),
+    (
+        LADDER,
+        LEVEL
+        + orders("gold", 6)
+        + orders("silver", 5)
+        + combined("any", "silver")
+        + combined("any", "gold"),
+        "gold",
         "threshold",
     ),
     (BENEFITS, "delete from tier_benefits where tier = 'silver'", "silver", "adds no benefit"),

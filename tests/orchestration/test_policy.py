@@ -103,6 +103,49 @@ def other_rule_between(rows: Rows) -> None:
     rows[2]["threshold"] = "100"
 
 
+def level(combiner: str, *besides: dict[str, str]) -> Callable[[Rows], object]:
+    """Gold as hard as Silver by spend, with more rules besides; both combine as told."""
+
+    def change(rows: Rows) -> None:
+        gold = rows[1] | {"combiner": combiner, "threshold": rows[0]["threshold"]}
+        rows[1] = gold
+        rows[2:2] = [gold | {"metric": "orders_12m", "unit": "orders"} | cells for cells in besides]
+
+    return change
+
+
+def and_silver(change: Callable[[Rows], object], combiner: str, *rules: str) -> Callable:
+    """The same, and Silver asks besides for a count of each metric named."""
+
+    def changed(rows: Rows) -> None:
+        change(rows)
+        rows[0]["combiner"] = combiner
+        for rule in rules:
+            metric, _, count = rule.partition(" ")
+            rows.append(rows[0] | {"metric": metric, "threshold": count, "unit": "orders"})
+
+    return changed
+
+
+FIVE, SIX = {"threshold": "5"}, {"threshold": "6"}
+HARDER = [
+    level("all", FIVE),
+    and_silver(level("all", SIX), "all", "orders_12m 5"),
+    # The lower tier lets in by either; both of them together are harder than one.
+    and_silver(level("all", FIVE), "any", "orders_12m 5"),
+    and_silver(level("all", FIVE), "any", "orders_90d 2"),
+]
+AS_EASY = [
+    level("all"),
+    level("any", FIVE),
+    # As easy as Silver through the one way, whatever the other asks for.
+    and_silver(level("any", SIX), "any", "orders_12m 5"),
+    and_silver(level("all", FIVE), "all", "orders_12m 5"),
+    # Five orders in ninety days are not asked for any more: another tier, not a higher one.
+    and_silver(level("all", FIVE), "all", "orders_90d 5"),
+]
+
+
 def exclude(**cells: str) -> Callable[[Rows], object]:
     """One exclusion, sound but for the cells given."""
     row = {
@@ -222,6 +265,46 @@ def test_a_contradiction_is_named_by_file_and_line(
     assert named, problems
     with pytest.raises(UserError, match=r"contradicts itself: \w+\.csv"):
         require_sound(folder)
+
+
+@pytest.mark.parametrize("change", HARDER)
+def test_a_tier_level_in_one_rule_may_ask_for_more_besides(
+    folder: Path, change: Callable[[Rows], object]
+) -> None:
+    spoil(folder, RULES, change)
+    assert find_problems(folder) == []
+
+
+@pytest.mark.parametrize("change", AS_EASY)
+def test_a_tier_level_in_one_rule_and_not_harder_as_a_whole_is_named(
+    folder: Path, change: Callable[[Rows], object]
+) -> None:
+    spoil(folder, RULES, change)
+    problems = find_problems(folder)
+    assert problems[0].line == 3
+    assert "threshold 2000 is not above the 2000 of silver" in problems[0].fault
+
+
+def test_what_a_higher_tier_asks_besides_excuses_no_lower_threshold(folder: Path) -> None:
+    spoil(folder, RULES, and_silver(level("all", {"threshold": "4"}), "all", "orders_12m 5"))
+    assert [(each.line, each.fault) for each in find_problems(folder)] == [
+        (
+            3,
+            "threshold 2000 is not above the 2000 of silver, below it, "
+            "nor the tier harder as a whole",
+        ),
+        (4, "threshold 4 is not above the 5 of silver, below it"),
+    ]
+
+
+def test_a_tier_may_join_what_two_below_it_ask_for(folder: Path) -> None:
+    def change(rows: Rows) -> None:
+        rows[1] |= {"metric": "orders_12m", "threshold": "5", "unit": "orders"}
+        rows[2]["threshold"] = "2000"
+        rows.append(rows[1] | {"tier": "platinum", "tier_rank": "3"})
+
+    spoil(folder, RULES, change)
+    assert find_problems(folder) == []
 
 
 def test_shares_fall_from_tier_to_tier(folder: Path) -> None:
