@@ -757,3 +757,19 @@ def test_any_number_of_customers_and_months(
 ) -> None:
     summary = generate(tmp_path / "raw", customers, as_of, 5, months)
     assert summary.rows["customers"] >= customers
+
+
+@pytest.mark.slow
+def test_a_large_brand_gets_its_people(tmp_path: Path) -> None:
+    """From some 300,000 customers on DuckDB 2.0.0 stops at a hash join that is built on them."""
+
+    class PeopleAreMadeError(Exception):
+        """The step after the people has begun."""
+
+    def tell(step: str) -> None:
+        if step.startswith("orders"):
+            raise PeopleAreMadeError
+
+    with pytest.raises(PeopleAreMadeError):
+        generate(tmp_path / "raw", customers=400_000, as_of=AS_OF, seed=7, progress=tell)
+    assert not any(tmp_path.iterdir())
