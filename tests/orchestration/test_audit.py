@@ -311,3 +311,6 @@ def test_the_audit_comes_each_quarter():
 
     cron = defs.resolve_schedule_def("audit_schedule").cron_schedule
     assert cron.split()[2:] == ["2", "1,4,7,10", "*"]
+    night = defs.resolve_schedule_def("nightly_schedule").cron_schedule
+    assert cron.split()[1] == night.split()[1]
+    assert cron.split()[0] != night.split()[0], "both would ask for the warehouse at once"
