@@ -7,6 +7,13 @@
     end
 {%- endmacro %}
 
+{% macro sum_of_known(amounts) -%}
+    case
+        when coalesce({{ amounts | join(", ") }}) is not null
+            then {% for amount in amounts %}coalesce({{ amount }}, 0){{ " + " if not loop.last }}{% endfor %}
+    end
+{%- endmacro %}
+
 {% macro in_reporting_currency(amount, fx_rate="fx_rate") -%}
     case
         when {{ fx_rate }} = 1 then {{ money(amount) }}

@@ -200,7 +200,7 @@ def _benefits(audit: Audit) -> list[Finding]:
     low = audit.parameters["benefit_use_low"]
     known = [row for row in audit.benefits if row["redeemed_share_12m"] is not None]
     if not known:
-        return [Finding("passed", "Use of benefits", "Not known: no redemptions were handed over.")]
+        return [Finding("passed", "Use of benefits", "Not known: no redemption is recorded.")]
     silent = [row["benefit_id"] for row in known if not row["customers_redeemed_12m"]]
     found = [
         Finding(

@@ -1,20 +1,5 @@
 with
 
-feeds as (
-
-    select * from {{ ref("int_feeds_known") }}
-
-),
-
--- Texts, support and benefits: whether any of them ever cost something, as far as is told.
-service_costs as (
-
-    select count(*) as customers
-    from {{ ref("int_customer_service_costs") }}
-    where sms_cost_lifetime + support_cost_lifetime + benefit_cost_lifetime > 0
-
-),
-
 customers as (
 
     select * from {{ ref("stg_customers") }}
@@ -83,7 +68,9 @@ costs as (
 
     select
         *,
-        return_cost_12m + sms_cost_12m + benefit_cost_12m + support_cost_12m as cost_to_serve_12m
+        {{ sum_of_known(
+            ["return_cost_12m", "sms_cost_12m", "benefit_cost_12m", "support_cost_12m"]
+        ) }} as cost_to_serve_12m
     from margins
 
 ),
@@ -93,10 +80,8 @@ int_customer_margin_standing as (
     select
         costs.customer_id,
         {{ money("costs.cost_to_serve_12m") }} as cost_to_serve_12m,
-        case
-            when feeds.has_returns or service_costs.customers > 0
-                then {{ ratio("costs.cost_to_serve_12m", "costs.order_revenue_12m") }}
-        end as cost_to_serve_rate_12m,
+        {{ ratio("costs.cost_to_serve_12m", "costs.order_revenue_12m") }}
+            as cost_to_serve_rate_12m,
         ranked.margin_rank_12m,
         ranked.revenue_rank_12m,
         ranked.margin_percentile_12m,
@@ -106,8 +91,6 @@ int_customer_margin_standing as (
         {{ money_of_double("risks.share_at_risk * greatest(costs.cm3_12m, 0)") }}
             as margin_at_risk_12m
     from costs
-    cross join feeds
-    cross join service_costs
     left join ranked on costs.customer_id = ranked.customer_id
     left join risks on costs.customer_id = risks.customer_id
 

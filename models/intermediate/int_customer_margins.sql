@@ -8,6 +8,12 @@ customers as (
 
 ),
 
+feeds as (
+
+    select * from {{ ref("int_feeds_known") }}
+
+),
+
 orders as (
 
     select * from {{ ref("int_customer_orders") }}
@@ -32,6 +38,17 @@ service_costs as (
 ] -%}
 {% set return_lines = ["refund_amount", "return_cost", "restocked_cost"] -%}
 {% set service_lines = ["sms_cost", "benefit_cost", "support_cost"] -%}
+{% set told_by = {
+    "discount_amount": "has_discounts",
+    "net_shipping_cost": "has_shipping_amounts",
+    "payment_fee": "has_payment_fees",
+    "refund_amount": "has_returns",
+    "return_cost": "has_return_costs",
+    "restocked_cost": "has_returned_quantities",
+    "sms_cost": "has_messages",
+    "benefit_cost": "has_benefit_redemptions",
+    "support_cost": "has_support_minutes",
+} -%}
 lines as (
 
     select
@@ -81,24 +98,35 @@ second_margins as (
 
 ),
 
+-- The margins take an unknown line for nothing; the line itself is null where no row ever told it.
 int_customer_margins as (
 
     select
-        customer_id,
-        {{ money("gross_revenue_12m") }} as gross_revenue_12m,
-        {{ money("discount_amount_12m") }} as discount_amount_12m,
+        second_margins.customer_id,
+        {{ money("second_margins.gross_revenue_12m") }} as gross_revenue_12m,
+        case
+            when feeds.{{ told_by["discount_amount"] }}
+                then {{ money("second_margins.discount_amount_12m") }}
+        end as discount_amount_12m,
         {%- for window in windows %}
         {%- for name in (
             order_lines + return_lines + service_lines + ["net_revenue", "cm1", "cm2"]
         ) %}
-        {{ money(name ~ "_" ~ window) }} as {{ name }}_{{ window }},
+        {%- set amount = money("second_margins." ~ name ~ "_" ~ window) %}
+        {%- if name in told_by %}
+        case when feeds.{{ told_by[name] }} then {{ amount }} end as {{ name }}_{{ window }},
+        {%- else %}
+        {{ amount }} as {{ name }}_{{ window }},
+        {%- endif %}
         {%- endfor %}
         {{ money(
-            "cm2_" ~ window ~ " - sms_cost_" ~ window
-            ~ " - benefit_cost_" ~ window ~ " - support_cost_" ~ window
+            "second_margins.cm2_" ~ window ~ " - second_margins.sms_cost_" ~ window
+            ~ " - second_margins.benefit_cost_" ~ window
+            ~ " - second_margins.support_cost_" ~ window
         ) }} as cm3_{{ window }}{{ "," if not loop.last }}
         {%- endfor %}
     from second_margins
+    cross join feeds
 
 )
 

@@ -2,7 +2,10 @@ with
 
 orders as (
 
-    select count(order_discount_amount) as discounts
+    select
+        count(order_discount_amount) as discounts,
+        count(coalesce(shipping_cost, shipping_revenue)) as shipping_amounts,
+        count(payment_fee) as payment_fees
     from {{ ref("stg_orders") }}
 
 ),
@@ -23,7 +26,10 @@ products as (
 
 returns as (
 
-    select count(*) as return_count
+    select
+        count(*) as return_count,
+        count(return_cost) as return_costs,
+        count(case when order_line_id is not null then quantity end) as returned_quantities
     from {{ ref("stg_returns") }}
 
 ),
@@ -69,12 +75,32 @@ loyalty_accounts as (
 
 ),
 
+messages as (
+
+    select count(*) as messages
+    from {{ ref("stg_sms_messages") }}
+
+),
+
+redemptions as (
+
+    select count(*) as redemptions
+    from {{ ref("stg_benefit_redemptions") }}
+
+),
+
 int_feeds_known as (
 
     select
         orders.discounts + order_lines.discounts > 0 as has_discounts,
+        orders.shipping_amounts > 0 as has_shipping_amounts,
+        orders.payment_fees > 0 as has_payment_fees,
         products.categories > 0 as has_categories,
         returns.return_count > 0 as has_returns,
+        returns.return_costs > 0 as has_return_costs,
+        returns.returned_quantities > 0 as has_returned_quantities,
+        messages.messages > 0 as has_messages,
+        redemptions.redemptions > 0 as has_benefit_redemptions,
         tickets.tickets > 0 as has_support_tickets,
         tickets.timed_tickets > 0 as has_support_minutes,
         customers.referred_customers + site_events.referrals > 0 as has_referrals,
@@ -91,6 +117,8 @@ int_feeds_known as (
     cross join site_events
     cross join surveys
     cross join loyalty_accounts
+    cross join messages
+    cross join redemptions
 
 )
 

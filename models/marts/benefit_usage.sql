@@ -24,6 +24,12 @@ tiers as (
 
 ),
 
+feeds as (
+
+    select * from {{ ref("int_feeds_known") }}
+
+),
+
 customer_uses as (
 
     select * from {{ ref("int_customer_benefit_uses") }}
@@ -95,22 +101,23 @@ counted as (
         benefits_in_force.kind,
         cast(coalesce(customers_by_tier.customers, 0) as bigint) as customers_entitled,
         case
-            when {{ has_table("benefit_redemptions") }}
+            when feeds.has_benefit_redemptions
                 then cast(coalesce(uses.customers_12m, 0) as bigint)
         end as customers_redeemed_12m,
         case
-            when {{ has_table("benefit_redemptions") }}
+            when feeds.has_benefit_redemptions
                 then cast(coalesce(uses.customers_3m, 0) as bigint)
         end as customers_redeemed_3m,
         case
-            when {{ has_table("benefit_redemptions") }}
+            when feeds.has_benefit_redemptions
                 then cast(coalesce(uses.redemptions_12m, 0) as bigint)
         end as redemptions_12m,
         case
-            when {{ has_table("benefit_redemptions") }}
+            when feeds.has_benefit_redemptions
                 then {{ money("coalesce(uses.cost_12m, 0)") }}
         end as cost_12m
     from benefits_in_force
+    cross join feeds
     left join customers_by_tier on benefits_in_force.tier = customers_by_tier.tier
     left join uses
         on

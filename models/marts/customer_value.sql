@@ -6,12 +6,6 @@ customers as (
 
 ),
 
-feeds as (
-
-    select * from {{ ref("int_feeds_known") }}
-
-),
-
 orders as (
 
     select * from {{ ref("int_customer_orders") }}
@@ -117,15 +111,10 @@ customer_value as (
         trends.average_order_value_3m,
         trends.order_value_trend_6m,
         trends.order_value_trend_3m,
-        case
-            when feeds.has_returns
-                then {{ ratio("margins.refund_amount_12m", "margins.order_revenue_12m") }}
-        end as return_rate_12m,
+        {{ ratio("margins.refund_amount_12m", "margins.order_revenue_12m") }} as return_rate_12m,
         -- what is in the basket
-        case
-            when feeds.has_discounts
-                then {{ ratio("margins.discount_amount_12m", "margins.gross_revenue_12m") }}
-        end as discount_share_12m,
+        {{ ratio("margins.discount_amount_12m", "margins.gross_revenue_12m") }}
+            as discount_share_12m,
         baskets.full_price_share_12m,
         baskets.high_margin_share_12m,
         baskets.categories_lifetime,
@@ -184,7 +173,6 @@ customer_value as (
         rfm.rfm_segment_before,
         rfm.rfm_segment_since
     from customers
-    cross join feeds
     inner join margins on customers.customer_id = margins.customer_id
     inner join margin_standing on customers.customer_id = margin_standing.customer_id
     inner join service_load on customers.customer_id = service_load.customer_id

@@ -23,8 +23,9 @@ sums as (
         {{ money("sum(customers.benefit_cost_12m)") }} as benefit_cost_12m,
         {{ money("sum(customers.support_cost_12m)") }} as support_cost_12m,
         {{ money("sum(customers.sms_cost_12m)") }} as sms_cost_12m,
-        {{ money("sum(customers.benefit_cost_12m + customers.support_cost_12m"
-                 ~ " + customers.sms_cost_12m)") }} as attention_cost_12m
+        {{ money("sum(" ~ sum_of_known([
+            "customers.benefit_cost_12m", "customers.support_cost_12m", "customers.sms_cost_12m",
+        ]) ~ ")") }} as attention_cost_12m
     from customers
     inner join tiers on customers.customer_id = tiers.customer_id
     group by tiers.tier, tiers.tier_rank

@@ -225,7 +225,7 @@ def test_what_nobody_handed_over_is_not_called_unused():
         cost_12m=None,
     )
     assert decisions(unknown) == []
-    assert "no redemptions were handed over" in audit.render(unknown)
+    assert "no redemption is recorded" in audit.render(unknown)
     assert "not known" in audit.render(unknown)
 
 

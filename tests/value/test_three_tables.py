@@ -33,6 +33,16 @@ WINDOW_MONTHS, HISTORY_MONTHS, RHYTHM_GAPS = 24, 13, 2
 """As the written policy has them."""
 
 UNKNOWN = {
+    "discount_amount_12m",
+    "refund_amount_12m",
+    "restocked_cost_12m",
+    "net_shipping_cost_12m",
+    "payment_fee_12m",
+    "return_cost_12m",
+    "sms_cost_12m",
+    "benefit_cost_12m",
+    "support_cost_12m",
+    "cost_to_serve_12m",
     "return_rate_12m",
     "discount_share_12m",
     "full_price_share_12m",
@@ -241,6 +251,10 @@ def test_what_three_tables_cannot_tell_is_null_and_nothing_else(night: Night) ->
     assert len(rows) == CUSTOMERS
     silent = {name for name in rows[0] if all(row[name] is None for row in rows)}
     assert silent == UNKNOWN
+    for row in rows:
+        # What is not known counts as nothing in the amounts that follow.
+        assert row["net_revenue_12m"] == row["gross_revenue_12m"]
+        assert row["cm3_12m"] == row["gross_revenue_12m"] - row["cost_of_goods_12m"]
     assert {row["ranked_by"] for row in night.tables["revenue_concentration"]} == {
         "net_revenue",
         "margin",
