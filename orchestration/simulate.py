@@ -364,32 +364,11 @@ def _shares(
     """Month by month the share of active customers who hold a tier by the history of a catalog."""
     return connection.execute(
         f"""
-        with ends as (
-            select distinct month_end_date, active_customers
-            from {catalog}.marts.tier_movements
-            where active_customers > 0
-        ),
-        members as (
-            select ends.month_end_date, count(distinct spans.customer_id) as members
-            from ends
-            inner join {catalog}.marts.tier_history as spans
-                on spans.tier_rank > 0 and spans.valid_from <= ends.month_end_date
-                and coalesce(spans.valid_to, date '9999-12-31') > ends.month_end_date
-            inner join vip_sms.marts.customer_value as value
-                on spans.customer_id = value.customer_id and not value.is_test
-            inner join intermediate.int_customer_days as days
-                on spans.customer_id = days.customer_id and days.orders > 0
-                and days.activity_date < ends.month_end_date
-                and days.activity_date >= ends.month_end_date - interval 12 month
-            group by ends.month_end_date
-        )
-        select
-            ends.month_end_date,
-            ?,
-            coalesce(members.members, 0) / ends.active_customers,
-        from ends
-        left join members using (month_end_date)
-        order by ends.month_end_date""",
+        select month_end_date, ?, sum(active_members_at_end) / min(active_customers)
+        from {catalog}.marts.tier_movements
+        where active_customers > 0
+        group by month_end_date
+        order by month_end_date""",
         [policy],
     ).fetchall()
 

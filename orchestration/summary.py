@@ -16,7 +16,7 @@ from orchestration.warehouse import connect, one
 
 @dataclass(frozen=True)
 class Tier:
-    """One tier: its customers, and their share among all who bought in the last 12 months."""
+    """One tier: its customers, and the share of those of them who are active in all who are."""
 
     tier: str
     customers: int
@@ -49,7 +49,11 @@ class Audience:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of one night. `tiers` holds the VIP tiers, highest first; shares are 0 to 1."""
+    """Figures of one night. `tiers` holds the VIP tiers, highest first; shares are 0 to 1.
+
+    `vips` are all who hold a tier, by grace and as test accounts too; the active are those of them
+    who bought in the last 12 months and are no test, and `vip_share` is theirs of all who did.
+    """
 
     as_of_date: date
     policy_version: str
@@ -60,6 +64,7 @@ class Summary:
     customers: int
     customers_active: int
     vips: int
+    vips_active: int
     vip_share: float
     tiers: list[Tier]
     audience: int
@@ -131,6 +136,7 @@ def read(settings: Settings, as_of_date: date) -> Summary:
         ).fetchall()
     active = sum(row[3] for row in tiers)
     vips = [row for row in tiers if row[1] > 0]
+    vips_active = sum(row[3] for row in vips)
     return Summary(
         as_of_date=as_of_date,
         policy_version=night["policy_version"],
@@ -141,7 +147,8 @@ def read(settings: Settings, as_of_date: date) -> Summary:
         customers=sum(row[2] for row in tiers),
         customers_active=active,
         vips=sum(row[2] for row in vips),
-        vip_share=_share(sum(row[3] for row in vips), active),
+        vips_active=vips_active,
+        vip_share=_share(vips_active, active),
         tiers=[Tier(tier, customers, _share(some, active)) for tier, _, customers, some in vips],
         audience=audience,
         holdout=holdout,

@@ -41,7 +41,8 @@ def print_night(settings: Settings, night: Summary, outcome: Outcome, seconds: f
         f"{night.customers:,}",
         f"{night.customers_active:,} bought in the last 12 months",
     )
-    table.add_row("VIPs", f"{night.vips:,}", f"{night.vip_share:.1%} of those")
+    active = f"{night.vips_active:,} among those who bought: {night.vip_share:.1%}"
+    table.add_row("VIPs", f"{night.vips:,}", active)
     widest = max((tier.customers for tier in night.tiers), default=1)
     for tier in night.tiers:
         bar = "█" * max(1, round(_BAR * tier.customers / widest)) if tier.customers else ""

@@ -32,10 +32,25 @@ methods as (
 
 ),
 
+-- A tier that nobody holds is told of as well.
+tiers as (
+
+    select
+        tier,
+        tier_rank
+    from {{ ref("int_tiers_in_force") }}
+
+    union all
+
+    select
+        'none' as tier,
+        0 as tier_rank
+
+),
+
 tonight as (
 
     select
-        customer_tiers.tier,
         customer_tiers.tier_rank,
         count(*) as customers,
         sum(customer_ltv.cm3_lifetime) as cm3_lifetime,
@@ -44,7 +59,7 @@ tonight as (
     from customer_tiers
     inner join customer_ltv on customer_tiers.customer_id = customer_ltv.customer_id
     where not customer_ltv.is_test and customer_ltv.method is not null
-    group by customer_tiers.tier, customer_tiers.tier_rank
+    group by customer_tiers.tier_rank
 
 ),
 
@@ -76,12 +91,12 @@ ltv_by_tier as (
 
     select
         {{ as_of_date() }} as as_of_date,
-        tonight.tier,
-        tonight.tier_rank,
-        tonight.customers,
-        {{ money("tonight.cm3_lifetime") }} as cm3_lifetime,
-        {{ money("tonight.projected_ltv_12m") }} as projected_ltv_12m,
-        {{ money("tonight.projected_ltv_24m") }} as projected_ltv_24m,
+        tiers.tier,
+        tiers.tier_rank,
+        coalesce(tonight.customers, 0) as customers,
+        {{ money("coalesce(tonight.cm3_lifetime, 0)") }} as cm3_lifetime,
+        {{ money("coalesce(tonight.projected_ltv_12m, 0)") }} as projected_ltv_12m,
+        {{ money("coalesce(tonight.projected_ltv_24m, 0)") }} as projected_ltv_24m,
         {{ money_of_double(ratio("tonight.cm3_lifetime", "tonight.customers")) }}
             as cm3_lifetime_per_customer,
         {{ money_of_double(ratio("tonight.projected_ltv_12m", "tonight.customers")) }}
@@ -92,8 +107,9 @@ ltv_by_tier as (
         {{ ratio(
             "backtest.predicted_margin - backtest.actual_margin", "abs(backtest.actual_margin)"
         ) }} as backtest_total_error
-    from tonight
-    left join backtest on tonight.tier_rank = backtest.tier_rank
+    from tiers
+    left join tonight on tiers.tier_rank = tonight.tier_rank
+    left join backtest on tiers.tier_rank = backtest.tier_rank
 
 )
 

@@ -64,8 +64,7 @@ months as (
 
 ),
 
--- An order makes its customer active until it leaves the year, or until the next one does.
-orders as (
+ordered_days as (
 
     select
         customer_days.customer_id,
@@ -83,6 +82,17 @@ orders as (
 
 ),
 
+-- An order makes its customer active until it leaves the year, or until the next one does.
+orders as (
+
+    select
+        customer_id,
+        active_from,
+        least(leaves_on, coalesce(next_active_from, leaves_on)) as active_until
+    from ordered_days
+
+),
+
 activity as (
 
     select
@@ -93,7 +103,7 @@ activity as (
     union all
 
     select
-        least(leaves_on, coalesce(next_active_from, leaves_on)) as changed_on,
+        active_until as changed_on,
         -1 as customers
     from orders
 
@@ -117,6 +127,63 @@ active_customers as (
     from months
     inner join daily_activity on months.month_end >= daily_activity.changed_on
     group by months.month_start
+
+),
+
+-- Who keeps a tier by grace and has not bought for a year is a member and not active.
+active_spans as (
+
+    select
+        spans.tier_rank,
+        greatest(spans.valid_from, orders.active_from) as active_from,
+        least(spans.valid_until, orders.active_until) as active_until
+    from spans
+    inner join orders
+        on
+            spans.customer_id = orders.customer_id
+            and spans.valid_from < orders.active_until
+            and spans.valid_until > orders.active_from
+
+),
+
+member_activity as (
+
+    select
+        tier_rank,
+        active_from as changed_on,
+        1 as members
+    from active_spans
+
+    union all
+
+    select
+        tier_rank,
+        active_until as changed_on,
+        -1 as members
+    from active_spans
+
+),
+
+daily_member_activity as (
+
+    select
+        tier_rank,
+        changed_on,
+        sum(members) as members
+    from member_activity
+    group by tier_rank, changed_on
+
+),
+
+active_members as (
+
+    select
+        months.month_start,
+        daily_member_activity.tier_rank,
+        cast(sum(daily_member_activity.members) as bigint) as active_members
+    from months
+    inner join daily_member_activity on months.month_end >= daily_member_activity.changed_on
+    group by months.month_start, daily_member_activity.tier_rank
 
 ),
 
@@ -206,6 +273,7 @@ counted as (
         cast(coalesce(departures.left_upwards, 0) as bigint) as left_upwards,
         cast(coalesce(departures.left_downwards, 0) as bigint) as left_downwards,
         cast(coalesce(members.members_at_end, 0) as bigint) as members_at_end,
+        coalesce(active_members.active_members, 0) as active_members_at_end,
         coalesce(active_customers.active_customers, 0) as active_customers
     from months
     cross join tiers
@@ -221,6 +289,10 @@ counted as (
         on
             months.month_start = departures.month_start
             and tiers.tier_rank = departures.tier_rank
+    left join active_members
+        on
+            months.month_start = active_members.month_start
+            and tiers.tier_rank = active_members.tier_rank
     left join active_customers on months.month_start = active_customers.month_start
 
 ),
@@ -242,8 +314,9 @@ tier_movements as (
         members_at_end,
         {{ ratio("left_upwards", "members_at_start") }} as upgrade_rate,
         {{ ratio("left_downwards", "members_at_start") }} as demotion_rate,
+        active_members_at_end,
         active_customers,
-        {{ ratio("members_at_end", "active_customers") }} as share_of_active
+        {{ ratio("active_members_at_end", "active_customers") }} as share_of_active
     from counted
 
 )

@@ -37,6 +37,15 @@ def test_the_figures_add_up(night) -> None:
     assert told["success"]
     assert told["vips"] == told["audience"] + told["holdout"] + stopped
     assert told["vips"] == sum(tier["customers"] for tier in told["tiers"])
+    # Whoever keeps a tier by grace, or is staff, is a VIP and no part of the share.
+    assert told["vip_share"] == told["vips_active"] / told["customers_active"]
+    assert sum(tier["share"] for tier in told["tiers"]) == pytest.approx(told["vip_share"])
+    ((bought,),) = published(
+        night.home.settings,
+        "select count(*) from marts.customer_tiers join marts.customer_value using (customer_id) "
+        "where tier_rank > 0 and orders_12m > 0 and not is_test",
+    )
+    assert told["vips_active"] == bought < told["vips"]
     assert told["checks"]["failed"] == 0
     assert told["checks"]["passed"] > 50
 

@@ -208,36 +208,17 @@ def test_a_tier_costs_a_parcel_an_order_and_shares_who_bought() -> None:
     assert (vip.benefit_cost, vip.discount_at_most) == (3 * 25 + 5 * 12, 150)
 
 
-def test_a_share_of_any_month_is_of_who_bought_in_the_year_before_it() -> None:
-    """30 June of last year is a day too early for 1 July, and the day itself a day too late."""
+def test_a_share_of_a_month_is_that_of_all_its_tiers() -> None:
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as vip_sms; create schema vip_sms.marts")
-        connection.execute("create schema intermediate")
         connection.execute(
             "create table vip_sms.marts.tier_movements as from (values "
-            "(date '2026-06-01', 1, 2), (date '2026-07-01', 1, 4), (date '2026-07-01', 2, 4), "
-            "(date '2026-01-01', 1, 0)) as t (month_end_date, tier_rank, active_customers)"
-        )
-        connection.execute(
-            "create table vip_sms.marts.tier_history as from (values "
-            "('buys', 1, date '2026-06-15', null), ('idle', 1, date '2026-06-15', null), "
-            "('left', 2, date '2026-06-15', date '2026-07-01'), ('left', 0, date '2026-07-01', "
-            "null), ('staff', 1, date '2026-06-15', null)) "
-            "as t (customer_id, tier_rank, valid_from, valid_to)"
-        )
-        connection.execute(
-            "create table vip_sms.marts.customer_value as from (values ('buys', false), "
-            "('idle', false), ('left', false), ('staff', true)) as t (customer_id, is_test)"
-        )
-        connection.execute(
-            "create table intermediate.int_customer_days as from (values "
-            "('buys', date '2025-07-01', 1), "
-            "('idle', date '2025-06-30', 1), ('idle', date '2026-05-01', 0), "
-            "('idle', date '2026-07-01', 1), ('left', date '2026-06-14', 1), "
-            "('staff', date '2026-06-14', 1)) as t (customer_id, activity_date, orders)"
+            "(date '2026-06-01', 1, 0, 2), (date '2026-07-01', 1, 1, 8), "
+            "(date '2026-07-01', 2, 3, 8), (date '2026-01-01', 1, 0, 0)) "
+            "as t (month_end_date, tier_rank, active_members_at_end, active_customers)"
         )
         told = _shares(connection, "draft", "vip_sms")
-    assert told == [(date(2026, 6, 1), "draft", 0.0), (date(2026, 7, 1), "draft", 0.25)]
+    assert told == [(date(2026, 6, 1), "draft", 0.0), (date(2026, 7, 1), "draft", 0.5)]
 
 
 def test_a_list_that_cannot_be_written_is_told_before_the_replay(tmp_path: Path) -> None:
