@@ -20,8 +20,14 @@
     {{ moment_of(date_plus(as_of_date(), "-" ~ parameter(parameter_name), "day")) }}
 {%- endmacro %}
 
+{% macro known_before() -%}
+    {#- A night to come, asked from an earlier one, knows no more than that one does. -#}
+    {%- set day = env_var("VIP_KNOWN_BEFORE", "") if execute else "" -%}
+    {%- if day -%} cast('{{ day }}' as date) {%- else -%} {{ as_of_date() }} {%- endif -%}
+{%- endmacro %}
+
 {% macro is_before_as_of(timestamp_column) -%}
-    {{ timestamp_column }} < cast({{ as_of_date() }} as timestamp)
+    {{ timestamp_column }} < cast({{ known_before() }} as timestamp)
 {%- endmacro %}
 
 {% macro known_at_as_of(timestamp_column) -%}

@@ -27,6 +27,7 @@ def build_defs(resources: Mapping[str, Any] | None = None, **others: Any) -> dg.
             raw.platform_opt_outs,
             models.dbt_models,
             *fits.all_fits,
+            fits.dated_values,
             models.dbt_models_on_fits,
             models.dbt_models_on_late_fits,
             delivery.published_marts,

@@ -45,6 +45,8 @@ class Rule:
     unit: str | None
     reason: str | None
     combiner: str
+    measured_on: date | None = None
+    """The evaluation whose value it is; None where the metric is followed from day to day."""
 
     @property
     def is_met(self) -> bool | None:
@@ -169,7 +171,8 @@ def _rules(
 ) -> list[Rule]:
     rules = records(
         connection,
-        "select asked.tier, combiner, metric, rule, threshold, unit, reason, metric_value "
+        "select asked.tier, combiner, metric, rule, threshold, unit, reason, "
+        "measured_on, metric_value "
         "from tier_requirements as asked left join ("
         "from tier_rule_values where customer_id = ?) as own using (tier_rank, metric) "
         "order by tier_rank desc, metric, rule",
@@ -178,7 +181,9 @@ def _rules(
     found = []
     for rule in rules:
         own = rule.pop("metric_value")
-        own = value.get(rule["metric"]) if own is None else own
+        # Between two evaluations it is not tonight's that is judged, be it known or not.
+        if own is None and rule["measured_on"] is None:
+            own = value.get(rule["metric"])
         found.append(Rule(**{**rule, "threshold": _float(rule["threshold"])}, value=_float(own)))
     return found
 

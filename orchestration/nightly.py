@@ -35,6 +35,7 @@ STEPS = {
     "landing_checks": "Checking what landed",
     "raw__platform_opt_outs": "Hearing who said stop",
     "dbt_models": "Building and testing what customers are worth",
+    "dated_values": "Asking what customers were worth on other dates",
     "lifetime_fits": "Fitting lifetime values",
     "spend_breaks": "Finding the natural breaks of spend",
     "dbt_models_on_fits": "Building and testing tiers and audiences",

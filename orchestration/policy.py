@@ -36,7 +36,7 @@ _COLUMNS = {
     RULES: "policy_version tier tier_rank combiner metric rule threshold weight unit",
     BENEFITS: "policy_version tier benefit_id kind amount unit unit_cost",
     EXCLUSIONS: "policy_version exclusion_id metric rule threshold unit",
-    REGISTRY: "metric kind unit",
+    REGISTRY: "metric kind unit place_of",
 }
 # As every engine reads them: no 2_000, no 20260701.
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -286,6 +286,9 @@ def _rules(policy: Policy) -> Iterator[Problem]:
             yield row.problem(f"metric {row['metric'] or '(empty)'} is not in {REGISTRY}")
         elif metric["kind"] == "state":
             yield row.problem(f"metric {row['metric']} excludes, and does not earn a tier")
+        elif metric["place_of"]:
+            better = f"the best is 1; write a top_share of {metric['place_of']}"
+            yield row.problem(f"metric {row['metric']} is a place, {better}")
         yield from _threshold(row, metric)
         if row["weight"] and row["combiner"] != "rank_blend":
             yield row.problem("has a weight, which only a rank_blend reads")

@@ -77,6 +77,11 @@ class Dbt(DbtCliResource):
         with nullcontext(self.address) if self.address else warm_dbt() as self._address:
             yield self
 
+    @property
+    def waiting_at(self) -> str:
+        """Where the dbt of this run waits, for who asks it for something else than a build."""
+        return self._address
+
     @cached_property
     def _cli_version(self) -> Version:
         return parse(version("dbt-core"))

@@ -8,10 +8,7 @@ belongs to `terminal`, and what to do about them to the owner of the policy.
 from __future__ import annotations
 
 import csv
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,9 +20,10 @@ from typing import Any
 
 import duckdb
 
+from orchestration import dated_values as dated
 from orchestration import fits
-from orchestration.dbt_client import PARENT_VARIABLE
-from orchestration.errors import UserError, mask
+from orchestration.compiling import compile_models, compiled_sql
+from orchestration.errors import UserError
 from orchestration.night import BUILT, of_this_program, read_night
 from orchestration.policy import EXCLUSIONS, POLICY_DIR, read_policy, require_sound
 from orchestration.settings import PROJECT_DIR, Settings
@@ -44,6 +42,7 @@ _PROJECTIONS = "int_ltv_projections"
 """Given by the night as well, unless the draft looks at projections on days of its own."""
 _FITS = {fit.name: fit for fit in fits.EARLY}
 _READ_BY_FITS = tuple(table.rsplit(".", 1)[1] for fit in fits.EARLY for table in fit.reads)
+_DATES = dated.READS[0].rsplit(".", 1)[1]
 _FITTED = f"source.vip_sms.{fits.SCHEMA}."
 _NO_TABLE: dict[str, Any] = {"types": {}, "given": False, "schema": "", "place": "", "sql": ""}
 _NIGHT = "night"
@@ -126,8 +125,9 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="vip-simulate-") as folder:
         trial = type(settings)(home=Path(folder), threads=settings.threads)
         listener("Reading the tier models")
-        given = _NIGHT_GIVES if _projects(draft) else (*_NIGHT_GIVES, _PROJECTIONS)
-        nodes = _compile(trial, night["as_of_date"], given)
+        kinds = _kinds(draft)
+        given = _NIGHT_GIVES if "projection" in kinds else (*_NIGHT_GIVES, _PROJECTIONS)
+        nodes, value = _compile(trial, night["as_of_date"], given, dates="evaluated" in kinds)
         with connect(trial) as connection, of_this_program():
             connection.execute(f"attach if not exists {sql_path(trial.paths.build)} as vip_sms")
             _look_at(connection, settings)
@@ -137,6 +137,16 @@ def simulate(
                 if name in _FITS:
                     fits.run_on(connection, _FITS[name], night["as_of_date"])
                     continue
+                if name == dated.NAME:
+                    dated.fill(
+                        connection,
+                        value,
+                        night["as_of_date"],
+                        trial.paths.tmp,
+                        _NIGHT,
+                        lambda day: listener(f"Asking what customers were worth on {day}"),
+                    )
+                    continue
                 sql = nodes[name]["sql"]
                 connection.execute(f"create or replace table {nodes[name]['place']} as {sql}")
             return _figures(connection, night, draft, version, is_replayed, moves_file)
@@ -145,48 +155,24 @@ def simulate(
 # ---- the models
 
 
-def _projects(draft: Path) -> bool:
-    """Whether a rule of the draft looks at what is projected."""
+def _kinds(draft: Path) -> set[str]:
+    """The kinds of metrics that rules and exclusions of the draft look at."""
     policy = read_policy(draft)
-    kinds = {policy.metrics[row["metric"]]["kind"] for row in policy.rules}
-    return "projection" in kinds
+    return {policy.metrics[row["metric"]]["kind"] for row in (*policy.rules, *policy.exclusions)}
 
 
-def _compile(trial: Settings, as_of_date: date, given: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _compile(
+    trial: Settings, as_of_date: date, given: Sequence[str], *, dates: bool
+) -> tuple[dict[str, dict[str, Any]], dated.Compiled]:
     """What lies between the night and the targets: by name, place, SQL and parents.
 
-    Models are compiled; a fit has no SQL and stands between what it reads and what reads it.
+    Models are compiled; a fit has no SQL and stands between what it reads and what reads it. So do
+    the values of other `dates`, which need the seeds that customer_value reads; its own models
+    come second.
     """
-    trial.paths.build.parent.mkdir(parents=True, exist_ok=True)
-    target = trial.paths.dbt_target
-    wanted = [f"+{name}" for name in (*_TARGETS, *_READ_BY_FITS)]
-    result = subprocess.run(  # noqa: S603  the names are those of models
-        [
-            sys.executable,
-            "-m",
-            "orchestration.dbt_runner",
-            "compile",
-            "--quiet",
-            "--select",
-            *wanted,
-        ],
-        cwd=PROJECT_DIR,
-        env={
-            **os.environ,
-            **trial.environment(),
-            "VIP_AS_OF_DATE": as_of_date.isoformat(),
-            "DBT_PROFILES_DIR": str(PROJECT_DIR),
-            "DBT_TARGET_PATH": str(target),
-            "DBT_LOG_PATH": str(target),
-            PARENT_VARIABLE: str(os.getpid()),
-        },
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
-        words = mask(" ".join((result.stdout + result.stderr).split()))
-        raise UserError(f"the tier models do not compile: {words[-400:]}")
-    nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
+    wanted = (*_TARGETS, *_READ_BY_FITS)
+    nodes = compile_models(trial, wanted, dated.ANY_NIGHT)
+    value = dated.value_models(trial, nodes)
     by_name = {
         node["name"]: node for node in nodes.values() if node["resource_type"] in ("model", "seed")
     }
@@ -201,8 +187,8 @@ def _compile(trial: Settings, as_of_date: date, given: Sequence[str]) -> dict[st
         parents = [nodes[key]["name"] for key in keys if key in nodes]
         sql = ""
         if not is_given:
-            path = target / "compiled" / "vip_sms" / node["original_file_path"]
-            sql = path.read_text(encoding="utf-8").replace('"warehouse"."raw".', f"{_NIGHT}.raw.")
+            sql = dated.at(compiled_sql(trial, node), as_of_date, as_of_date)
+            sql = sql.replace('"warehouse"."raw".', f"{_NIGHT}.raw.")
         found[name] = {
             "place": f"{node['database']}.{node['schema']}.{node['alias']}",
             "schema": f"{node['database']}.{node['schema']}",
@@ -219,7 +205,12 @@ def _compile(trial: Settings, as_of_date: date, given: Sequence[str]) -> dict[st
             reads = [table.rsplit(".", 1)[1] for table in fit.reads]
             found[fit.name] = {**_NO_TABLE, "parents": reads}
             needed += reads
-    return found
+        if dated.NAME in tables:
+            reads = [_DATES, *value.seeds] if dates else [_DATES]
+            found[name]["parents"].append(dated.NAME)
+            found[dated.NAME] = {**_NO_TABLE, "parents": reads}
+            needed += reads
+    return found, value
 
 
 def _order(nodes: dict[str, dict[str, Any]]) -> list[str]:
@@ -250,7 +241,7 @@ def _fill(
             connection.execute(f"create table {node['place']} ({columns})")
             path = draft / node["file"].name
             if not path.exists():
-                path = POLICY_DIR / node["file"].name
+                path = PROJECT_DIR / node["file"]
             if node["file"].name == EXCLUSIONS and not (draft / EXCLUSIONS).exists():
                 continue  # a draft that names none has none
             # A draft may say more than the models ask.

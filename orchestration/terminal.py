@@ -235,10 +235,12 @@ def _print_standing(console: Console, told: Explanation) -> None:
         asks = "nothing yet" if rule.threshold is None else f"{rule.threshold:,.2f}"
         word = "at most place" if rule.metric == "rank_blend" else "at least"
         enough = "; one is enough" if choices[rule.tier] > 1 else ""
+        asked = f"; as of {rule.measured_on}" if rule.measured_on else ""
         table.add_row(
             f"  {signs[rule.is_met]} {rule.tier.capitalize()}",
             has,
-            f"{rule.metric.replace('_', ' ')}, {word} {asks} [dim]{rule.unit or ''}{enough}[/dim]",
+            f"{rule.metric.replace('_', ' ')}, {word} {asks} "
+            f"[dim]{rule.unit or ''}{asked}{enough}[/dim]",
         )
     console.print(table)
 

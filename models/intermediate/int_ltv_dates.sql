@@ -8,8 +8,9 @@ margin_days as (
 
 tier_projections as (
 
-    select distinct projected_on
-    from {{ ref("int_tier_projection_dates") }}
+    select distinct asked_on as projected_on
+    from {{ ref("int_tier_metric_dates") }}
+    where kind = 'projection'
 
 ),
 

@@ -13,7 +13,7 @@ tier_rules as (
 
 ),
 
--- The best is 1, and who is level shares the better rank.
+-- The best is 1, who is level shares the better rank, and what is not known is the last.
 ranks as (
 
     select
@@ -23,7 +23,7 @@ ranks as (
         customer_id,
         rank() over (
             partition by policy_version, due_on, metric
-            order by metric_value desc
+            order by metric_value desc nulls last
         ) as place
     from values_of_day
 

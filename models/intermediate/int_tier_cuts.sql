@@ -68,7 +68,7 @@ standings as (
         cast(
             sum(customers) over (
                 partition by policy_version, due_on, metric, blended_tier_rank
-                order by score desc
+                order by score desc nulls last
                 rows between unbounded preceding and current row
             ) as bigint
         ) as customers_in,

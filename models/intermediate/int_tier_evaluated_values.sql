@@ -18,13 +18,27 @@ customers as (
 
 ),
 
+tier_rules as (
+
+    select * from {{ ref("tier_rules") }}
+    where rule = 'top_share'
+
+),
+
+tier_metrics as (
+
+    select * from {{ ref("tier_metrics") }}
+
+),
+
 ranked_metrics as (
 
     select distinct
-        policy_version,
-        metric
-    from {{ ref("tier_rules") }}
-    where rule = 'top_share'
+        tier_rules.policy_version,
+        tier_rules.metric,
+        tier_metrics.kind
+    from tier_rules
+    inner join tier_metrics on tier_rules.metric = tier_metrics.metric
 
 ),
 
@@ -56,7 +70,11 @@ int_tier_evaluated_values as (
         population.due_on,
         ranked_metrics.metric,
         population.customer_id,
-        coalesce(metric_spans.metric_value, 0) as metric_value
+        -- What is not known of a customer comes last, behind what is below zero.
+        case
+            when ranked_metrics.kind = 'evaluated' then metric_spans.metric_value
+            else coalesce(metric_spans.metric_value, 0)
+        end as metric_value
     from population
     inner join ranked_metrics on population.policy_version = ranked_metrics.policy_version
     left join metric_spans

@@ -12,19 +12,43 @@ tier_rules as (
 
 ),
 
+tier_exclusions as (
+
+    select * from {{ ref("tier_exclusions") }}
+
+),
+
 tier_metrics as (
 
     select * from {{ ref("tier_metrics") }}
 
 ),
 
--- What is told on some days only: who is in a top share, and what a customer will bring.
+conditions as (
+
+    select
+        policy_version,
+        metric,
+        rule
+    from tier_rules
+
+    union
+
+    select
+        policy_version,
+        metric,
+        rule
+    from tier_exclusions
+
+),
+
+-- What is told on some days only: who is in a top share, and what is not followed day by day.
 evaluated as (
 
-    select distinct tier_rules.policy_version
-    from tier_rules
-    left join tier_metrics on tier_rules.metric = tier_metrics.metric
-    where tier_rules.rule = 'top_share' or tier_metrics.kind = 'projection'
+    select distinct conditions.policy_version
+    from conditions
+    left join tier_metrics on conditions.metric = tier_metrics.metric
+    where conditions.rule = 'top_share' or tier_metrics.kind in ('projection', 'evaluated')
 
 ),
 

@@ -24,6 +24,19 @@ states as (
 
 ),
 
+metric_dates as (
+
+    select * from {{ ref("int_tier_metric_dates") }}
+    where kind = 'evaluated'
+
+),
+
+dated_values as (
+
+    select * from {{ ref("stg_dated_values") }}
+
+),
+
 amounts as (
 
     select
@@ -187,6 +200,23 @@ int_tier_metric_spans as (
     from totals
     inner join measures on totals.measure_id = measures.measure_id
     where coalesce(totals.next_changed_on > totals.changed_on, true)
+
+    union all
+
+    -- What customer_value said on an evaluation stands until the next; what it did not know has no
+    -- span, and is never a zero.
+    select
+        metric_dates.policy_version,
+        metric_dates.metric,
+        dated_values.customer_id,
+        metric_dates.asked_on as valid_from,
+        metric_dates.next_asked_on as valid_to,
+        dated_values.metric_value
+    from metric_dates
+    inner join dated_values
+        on
+            metric_dates.asked_on = dated_values.asked_on
+            and metric_dates.metric = dated_values.metric
 
 )
 

@@ -34,7 +34,8 @@ orders as (
 
 projection_dates as (
 
-    select * from {{ ref("int_tier_projection_dates") }}
+    select * from {{ ref("int_tier_metric_dates") }}
+    where metric = 'projected_ltv_12m'
 
 ),
 
@@ -114,11 +115,11 @@ int_tier_states as (
         projection_dates.policy_version,
         'projected_ltv_12m' as metric,
         projections.customer_id,
-        projection_dates.projected_on as counts_from,
-        projection_dates.next_projected_on as counts_until,
+        projection_dates.asked_on as counts_from,
+        projection_dates.next_asked_on as counts_until,
         projections.projected_ltv_12m as amount
     from projection_dates
-    inner join projections on projection_dates.projected_on = projections.projected_on
+    inner join projections on projection_dates.asked_on = projections.projected_on
     inner join measures
         on
             projection_dates.policy_version = measures.policy_version

@@ -24,6 +24,15 @@ policy as (
 
 ),
 
+metric_dates as (
+
+    select * from {{ ref("int_tier_metric_dates") }}
+    where
+        asked_on <= {{ as_of_date() }}
+        and {{ lasts_until("next_asked_on") }} > {{ as_of_date() }}
+
+),
+
 reasons as (
 
     select
@@ -60,6 +69,7 @@ tier_requirements as (
             when thresholds.metric = 'rank_blend' then 'places'
             else tier_metrics.unit
         end as unit,
+        metric_dates.asked_on as measured_on,
         reasons.reason
     from thresholds
     inner join policy on thresholds.policy_version = policy.policy_version
@@ -70,6 +80,10 @@ tier_requirements as (
             and thresholds.metric = reasons.metric
             and thresholds.rule = reasons.rule
     left join tier_metrics on thresholds.metric = tier_metrics.metric
+    left join metric_dates
+        on
+            thresholds.policy_version = metric_dates.policy_version
+            and thresholds.metric = metric_dates.metric
     where
         thresholds.valid_from <= {{ as_of_date() }}
         and {{ lasts_until("thresholds.valid_to") }} > {{ as_of_date() }}

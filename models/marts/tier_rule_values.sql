@@ -30,11 +30,20 @@ blended_ranks as (
 
 ),
 
+tier_metrics as (
+
+    select * from {{ ref("tier_metrics") }}
+
+),
+
 rules as (
 
-    select thresholds.*
+    select
+        thresholds.*,
+        tier_metrics.kind
     from thresholds
     inner join policy on thresholds.policy_version = policy.policy_version
+    left join tier_metrics on thresholds.metric = tier_metrics.metric
 
 ),
 
@@ -52,7 +61,9 @@ told as (
         on
             rules.policy_version = metric_spans.policy_version
             and rules.metric = metric_spans.metric
-    where rules.metric in ('orders_in_period', 'projected_margin_12m', 'projected_ltv_12m')
+    where
+        rules.kind in ('projection', 'evaluated')
+        or rules.metric in ('orders_in_period', 'projected_margin_12m')
 
     union all
 

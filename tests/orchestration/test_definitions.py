@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import fits, quality
+from orchestration import dated_values, fits, quality
 from orchestration.contract import load_contract
 from orchestration.fits.fit import declared
 from orchestration.landing import LOGS
@@ -53,7 +53,7 @@ def test_each_fitted_table_is_written_by_one_fit_from_models_of_a_phase_before(g
     first, second, last = (phase.keys for phase in PHASES)
 
     written = [table for fit in fits.ALL for table in fit.writes]
-    assert sorted(written) == sorted(declared())
+    assert sorted([*written, dated_values.NAME]) == sorted(declared())
     for fit in fits.ALL:
         behind, readers = (first | second, last) if fit in fits.LATE else (first, second)
         assert {key(read.replace(".", "/")) for read in fit.reads} <= behind
@@ -63,6 +63,11 @@ def test_each_fitted_table_is_written_by_one_fit_from_models_of_a_phase_before(g
             assert fitted.parent_keys == {key(read.replace(".", "/")) for read in fit.reads}
             assert {child.path[0] for child in fitted.child_keys} == {"staging"}
             assert fitted.child_keys <= readers
+    dated = graph.get(key(f"fitted/{dated_values.NAME}"))
+    assert dated.is_materializable and dated.group_name == "fitted"
+    assert dated.parent_keys == {key(read.replace(".", "/")) for read in dated_values.READS}
+    assert dated.parent_keys <= first
+    assert dated.child_keys == {key("staging/stg_dated_values")} <= second
 
 
 def test_every_step_of_the_night_has_words_for_a_terminal() -> None:

@@ -47,22 +47,36 @@ def test_a_rule_that_customer_value_does_not_tell_has_the_customers_own_number()
     with duckdb.connect() as connection:
         connection.execute(
             "create table tier_requirements as from (values "
-            "('vip', 1, 'any', 'projected_ltv_12m', 'top_share', 300.0, 'share', null), "
-            "('vip', 1, 'any', 'orders_90d', 'at_least', 3.0, 'orders', null)) "
-            "as t (tier, tier_rank, combiner, metric, rule, threshold, unit, reason)"
+            "('vip', 1, 'any', 'projected_ltv_12m', 'top_share', 300.0, 'share', null, null), "
+            "('vip', 1, 'any', 'cm3_12m', 'at_least', 80.0, 'money', null, date '2026-04-01'), "
+            "('vip', 1, 'any', 'orders_90d', 'at_least', 3.0, 'orders', null, null)) "
+            "as t (tier, tier_rank, combiner, metric, rule, threshold, unit, reason, measured_on)"
         )
         connection.execute(
             "create table tier_rule_values as from (values "
-            "('c1', 1, 'projected_ltv_12m', 310.5), ('c2', 1, 'projected_ltv_12m', 9.0)) "
+            "('c1', 1, 'projected_ltv_12m', 310.5), ('c2', 1, 'projected_ltv_12m', 9.0), "
+            "('c1', 1, 'cm3_12m', 80.0)) "
             "as t (customer_id, tier_rank, metric, metric_value)"
         )
         told = {
             who: [(rule.metric, rule.value, rule.is_met) for rule in _rules(connection, who, value)]
-            for who, value in (("c1", {"orders_90d": 2}), ("nobody", {"orders_90d": 3}))
+            for who, value in (
+                ("c1", {"orders_90d": 2, "cm3_12m": 10}),
+                ("nobody", {"orders_90d": 3, "cm3_12m": 900}),
+            )
         }
+    # What is asked on evaluations is what was said on the last one, not what tonight would say.
     assert told == {
-        "c1": [("orders_90d", 2.0, False), ("projected_ltv_12m", 310.5, True)],
-        "nobody": [("orders_90d", 3.0, True), ("projected_ltv_12m", None, None)],
+        "c1": [
+            ("cm3_12m", 80.0, True),
+            ("orders_90d", 2.0, False),
+            ("projected_ltv_12m", 310.5, True),
+        ],
+        "nobody": [
+            ("cm3_12m", None, None),
+            ("orders_90d", 3.0, True),
+            ("projected_ltv_12m", None, None),
+        ],
     }
 
 

@@ -171,6 +171,10 @@ def test_the_written_policy_is_sound() -> None:
         (VERSIONS, put(2, demotion_cadence="every_10_months", reevaluation="weekly")),
         (VERSIONS, put(2, demotion_cadence="yearly", qualification_period="calendar_year")),
         (RULES, again(2, metric="orders_90d", threshold="3", unit="orders")),
+        (RULES, again(2, metric="tenure_days", threshold="365", unit="days")),
+        (RULES, again(4, metric="rfm_score", rule="top_share", threshold="0.1", unit="share")),
+        (EXCLUSIONS, exclude(metric="overdue_ratio", threshold="3", unit="ratio")),
+        (EXCLUSIONS, exclude(metric="margin_rank_12m", threshold="1000", unit="place")),
     ],
 )
 def test_other_choices_are_sound_as_well(
@@ -221,6 +225,8 @@ CONTRADICTIONS = [
     (RULES, put(3, rule="more_than"), 3, "rule is more_than"),
     (RULES, put(3, metric="shoe_size"), 3, "metric shoe_size is not in tier_metrics.csv"),
     (RULES, put(3, metric="fraud_suppressions", unit="suppressions"), 3, "does not earn"),
+    (RULES, put(3, metric="margin_rank_12m", unit="place"), 3, "write a top_share of cm3_12m"),
+    (RULES, put(2, metric="cm3_12m", unit="orders"), 2, "begins with reporting currency"),
     (RULES, put(2, threshold="0"), 2, "threshold 0 is not above 0"),
     (RULES, put(2, threshold=""), 2, "threshold (empty)"),
     (RULES, put(2, threshold="NaN"), 2, "threshold NaN"),

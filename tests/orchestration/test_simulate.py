@@ -175,6 +175,34 @@ def test_a_draft_by_what_is_projected_is_fitted_on_its_own_days(
 
 
 @pytest.mark.slow
+def test_a_draft_by_columns_of_customer_value_has_them_asked_on_its_own_days(
+    built: Settings, tmp_path: Path
+) -> None:
+    """The last evaluation is the night's: who earned enough by then is in, and nobody else."""
+    draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
+    for file, words in (
+        ("tier_rules.csv", ("qualifying_spend,at_least,2000", "cm3_12m,at_least,400")),
+        ("policy_versions.csv", (",3,monthly,drop,monthly,", ",0,daily,drop,quarterly,")),
+    ):
+        text = (draft / file).read_text()
+        assert words[0] in text
+        (draft / file).write_text(text.replace(*words))
+    before, told = fingerprint(built), []
+    made = simulate(built, draft, listener=told.append)
+    assert fingerprint(built) == before
+    with connect(built, read_only=True) as connection:
+        (members,) = connection.execute(
+            "select count(*) from vip_sms.marts.customer_value where cm3_12m >= 400 and not is_test"
+        ).fetchone()
+    (vip,) = made.draft
+    assert vip.members == members > 10
+    quarters = [word for word in told if word.startswith("Asking what customers were worth on ")]
+    assert len(quarters) > 12 and quarters[-1].endswith("2027-07-01")
+    shares = [share for _, policy, share in made.history if policy == "draft"]
+    assert len({round(share, 9) for share in shares}) > 5
+
+
+@pytest.mark.slow
 def test_a_night_of_another_version_is_no_traceback(built: Settings, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var", raw_dir=built.raw_dir, _env_file=None)
     shutil.copytree(built.paths.home, settings.paths.home)

@@ -12,15 +12,49 @@ tier_rules as (
 
 ),
 
+tier_exclusions as (
+
+    select * from {{ ref("tier_exclusions") }}
+
+),
+
 tier_metrics as (
 
     select * from {{ ref("tier_metrics") }}
+    where kind in ('projection', 'evaluated')
 
 ),
 
 evaluations as (
 
     select * from {{ ref("int_tier_evaluations") }}
+
+),
+
+uses as (
+
+    select
+        policy_version,
+        metric
+    from tier_rules
+
+    union
+
+    select
+        policy_version,
+        metric
+    from tier_exclusions
+
+),
+
+asked as (
+
+    select
+        uses.policy_version,
+        tier_metrics.metric,
+        tier_metrics.kind
+    from uses
+    inner join tier_metrics on uses.metric = tier_metrics.metric
 
 ),
 
@@ -32,15 +66,11 @@ versions as (
         policy_versions.effective_to,
         policy_versions.reevaluation
     from policy_versions
-    inner join tier_rules on policy_versions.policy_version = tier_rules.policy_version
-    inner join tier_metrics
-        on
-            tier_rules.metric = tier_metrics.metric
-            and tier_metrics.kind = 'projection'
+    inner join asked on policy_versions.policy_version = asked.policy_version
 
 ),
 
--- A year of evaluations to come: with no further orders, projections fall as well.
+-- A year of evaluations to come: what is asked of them moves with no further orders as well.
 days_to_come as (
 
     select {{ date_plus(as_of_date(), "numbers.number", "day") }} as calendar_day
@@ -53,7 +83,7 @@ dates as (
 
     select
         versions.policy_version,
-        evaluations.evaluated_on as projected_on
+        evaluations.evaluated_on as asked_on
     from versions
     inner join evaluations on versions.policy_version = evaluations.policy_version
 
@@ -61,7 +91,7 @@ dates as (
 
     select
         versions.policy_version,
-        days_to_come.calendar_day as projected_on
+        days_to_come.calendar_day as asked_on
     from versions
     inner join days_to_come
         on
@@ -75,21 +105,34 @@ dates as (
 
 ),
 
-int_tier_projection_dates as (
+spans as (
 
     select
         versions.policy_version,
-        dates.projected_on,
+        dates.asked_on,
         coalesce(
-            lead(dates.projected_on) over (
+            lead(dates.asked_on) over (
                 partition by versions.policy_version
-                order by dates.projected_on
+                order by dates.asked_on
             ),
             versions.effective_to
-        ) as next_projected_on
+        ) as next_asked_on
     from dates
     inner join versions on dates.policy_version = versions.policy_version
 
+),
+
+int_tier_metric_dates as (
+
+    select
+        spans.policy_version,
+        asked.metric,
+        asked.kind,
+        spans.asked_on,
+        spans.next_asked_on
+    from spans
+    inner join asked on spans.policy_version = asked.policy_version
+
 )
 
-select * from int_tier_projection_dates
+select * from int_tier_metric_dates
