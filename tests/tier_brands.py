@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from tier_reference import (
+    DATED,
     EVER,
     METRICS,
     NOTHING,
@@ -44,6 +45,8 @@ GIVEN = {
     "stg_customers": "customer_id varchar, is_test boolean, phone_e164 varchar",
     "stg_suppressions": "customer_id varchar, phone_e164 varchar, reason varchar, "
     "from_at timestamp, until_at timestamp",
+    "stg_dated_values": "customer_id varchar, metric varchar, asked_on date, "
+    "metric_value decimal(18,4)",
     "stg_orders": "order_id varchar, due_at timestamp, paid_at timestamp",
     "int_orders_costed": "order_id varchar, customer_id varchar, net_revenue decimal(18,4)",
     "customer_value": "customer_id varchar, qualifying_spend decimal(18,4), orders_12m bigint, "
@@ -122,6 +125,8 @@ FIXED = {
     "average_order_value_3m": [300, 900],
     "discount_amount_12m": [100, 300],
     "cm2_12m": [200, 900],
+    "cm3_12m": [100, 400],
+    "tenure_days": [90, 300],
     "discount_share_12m": [0.05, 0.2],
     "return_rate_12m": [0.1, 0.5],
     "refund_amount_12m": [100, 500],
@@ -141,7 +146,9 @@ def some_tier(rng: random.Random, name: str) -> Tier:
     combiner = rng.choice(["all", "all", "any", "rank_blend"])
     if combiner == "rank_blend":
         share = rng.choice(SHARES)
-        metrics = rng.sample(["qualifying_spend", "orders_12m", "average_order_value_12m"], 2)
+        metrics = rng.sample(
+            ["qualifying_spend", "orders_12m", "average_order_value_12m", "cm3_12m"], 2
+        )
         rules = [Rule(metric, share=share, weight=rng.choice([1, 1, 2])) for metric in metrics]
         return Tier(name, tuple(rules), combiner)
     rules = []
@@ -160,6 +167,7 @@ def some_exclusions(rng: random.Random) -> tuple[tuple[str, tuple[Rule, ...]], .
         ("fraud", (Rule("fraud_suppressions", UNIT),)),
         ("returns", (Rule("return_rate_12m", UNIT // 2), Rule("orders_12m", 2 * UNIT))),
         ("unpaid", (Rule("overdue_amount", 300 * UNIT),)),
+        ("old", (Rule("tenure_days", 500 * UNIT), Rule("orders_lifetime", 3 * UNIT))),
     ]
     return tuple(rng.sample(every, rng.choice([0, 0, 1, 2, 3])))
 
@@ -236,9 +244,6 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World) -> None:
             connection.register("rows", pa.Table.from_pylist(rows))
             connection.execute(f"insert into {table} by name select * from rows")
             connection.unregister("rows")
-
-    def amount(units: int) -> Decimal:
-        return Decimal(units).scaleb(-4)
 
     schema = "memory.policy"
     load(f"{schema}.policy_versions", [version.row for version in world.versions])
@@ -324,9 +329,35 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World) -> None:
     load("memory.intermediate.int_customer_margin_days", margins)
     load("memory.staging.stg_customers", customers)
     load("memory.staging.stg_orders", orders)
+    load("memory.staging.stg_dated_values", dated_values(world))
     load("memory.staging.stg_suppressions", suppressions)
     load("memory.intermediate.int_orders_costed", costed)
     load("vip_sms.marts.customer_value", [value_of_night(world, who) for who in world.customers])
+
+
+def dated_values(world: World) -> list[dict[str, Any]]:
+    """What customer_value says on the dates that the policy asks of it."""
+    asked = {
+        (rule.metric, day)
+        for version in world.versions
+        for rule in (
+            *(rule for tier in version.tiers for rule in tier.rules),
+            *(rule for _, conditions in version.exclusions for rule in conditions),
+        )
+        if rule.metric in DATED
+        for day in world.asked(version)
+    }
+    return [
+        {"customer_id": who, "metric": metric, "asked_on": day, "metric_value": amount(value)}
+        for metric, day in sorted(asked)
+        for who in world.customers
+        if (value := world.dated(who, metric, day)) != NOTHING
+    ]
+
+
+def amount(units: int) -> Decimal:
+    """Whole ten-thousandths as the warehouse keeps them."""
+    return Decimal(units).scaleb(-4)
 
 
 def value_of_night(world: World, who: str) -> dict[str, Any]:
@@ -334,7 +365,7 @@ def value_of_night(world: World, who: str) -> dict[str, Any]:
     version = world.ruling[world.index(world.as_of)]
     row: dict[str, Any] = {"customer_id": who}
     for metric in METRICS:
-        if metric in ("orders_in_period", "projected_margin_12m", "projected_ltv_12m"):
+        if metric in ("orders_in_period", "projected_margin_12m", "projected_ltv_12m", *DATED):
             continue
         units = world.value(who, metric, version, world.as_of)
         if units == NOTHING:

@@ -52,10 +52,16 @@ METRICS: dict[str, tuple[str, str | None, int | None, str]] = {
     "cm2_12m": ("margin", None, 12, "month"),
     "projected_margin_12m": ("margin", None, 12, "month"),
     "projected_ltv_12m": ("projection", None, None, "evaluation"),
+    "cm3_12m": ("margin", None, 12, "evaluation"),
+    "tenure_days": ("age", None, None, "evaluation"),
     "return_rate_12m": ("refund_amount", "order_revenue", 12, "month"),
     "discount_share_12m": ("discount_amount", "gross_revenue", 12, "month"),
 }
 STATES = ("fraud_suppressions", "overdue_amount")
+DATED = ("cm3_12m", "tenure_days")
+"""Metrics that are asked of the night of each evaluation, and what they say is given."""
+SERVICE = 60 * UNIT
+"""What a year of any customer's service costs: enough to put some below zero."""
 
 
 # ---- the policy
@@ -475,8 +481,8 @@ class World:
                     end = len(self.days) if until == EVER else self.index(until)
                     found[self.index(begins) : end] += amount
             return found
-        if metric == "projected_ltv_12m":
-            return self._foresee(customer, version)
+        if metric == "projected_ltv_12m" or metric in DATED:
+            return self._ask(customer, metric, version)
         numerator, denominator, _, _ = METRICS[metric]
         if (version.name, metric) not in self._begins:
             self._begins[version.name, metric] = np.array(
@@ -493,19 +499,41 @@ class World:
             [four_digits(*pair) if pair[1] else NOTHING for pair in pairs], dtype=np.int64
         )
 
-    def _foresee(self, customer: str, version: Version) -> np.ndarray:
-        """What was projected on an evaluation, on every night until the next."""
-        found = np.zeros(len(self.days), dtype=np.int64)
+    def asked(self, version: Version) -> list[date]:
+        """The days on which a version asks what is projected or dated."""
         last = self.as_of + timedelta(days=366)
-        for night, day in enumerate(self.days):
-            rules = version.begins <= day and (version.ends is None or day < version.ends)
-            is_due = day == version.begins or is_cadence_date(
-                version.reevaluation, day, version.begins
+        due = [
+            day
+            for day in self.days
+            if version.begins <= day <= last
+            and (version.ends is None or day < version.ends)
+            and (
+                day == version.begins or is_cadence_date(version.reevaluation, day, version.begins)
             )
-            to_come = day == self.as_of and version.begins > day  # for its first cut
-            if to_come or (rules and is_due and day <= last):
-                found[night:] = self.projected.of(customer, day)
+        ]
+        return [self.as_of, *due] if version.begins > self.as_of else due  # for its first cut
+
+    def _ask(self, customer: str, metric: str, version: Version) -> np.ndarray:
+        """What was projected or dated on an evaluation, on every night until the next."""
+        found = np.full(len(self.days), NOTHING if metric in DATED else 0, dtype=np.int64)
+        for day in self.asked(version):
+            found[self.index(day) :] = (
+                self.dated(customer, metric, day)
+                if metric in DATED
+                else self.projected.of(customer, day)
+            )
         return found
+
+    def dated(self, customer: str, metric: str, day: date) -> int:
+        """What is known of a customer on a date, one to come by what is known tonight."""
+        moves = [m for m in self.customers[customer].movements if m.day < min(day, self.as_of)]
+        bought = [m.day for m in moves if m.orders]
+        if not bought:
+            return NOTHING
+        if metric == "tenure_days":
+            return (day - min(bought)).days * UNIT
+        year = add_months(day, -12)
+        return sum(m.part("margin", "") for m in moves if m.day >= year) - SERVICE
 
     def value(self, customer: str, metric: str, version: Version, day: date) -> int:
         return int(self.values(customer, metric, version)[self.index(day)])
@@ -534,7 +562,11 @@ class World:
         found = {
             who: self.value(who, metric, version, day) for who in self.population(version, day)
         }
-        return {who: 0 if value == NOTHING else value for who, value in found.items()}
+        # What is asked of a night and not known there comes last; a rate of nothing is none.
+        return {
+            who: 0 if value == NOTHING and metric not in DATED else value
+            for who, value in found.items()
+        }
 
     def blended(self, version: Version, tier: Tier, day: date) -> dict[str, int]:
         """The weighted sum of each customer's places; the lower the better."""

@@ -29,7 +29,7 @@ import yaml
 from amount import amount
 from tier_reference import World
 
-from orchestration import fits
+from orchestration import dated_values, fits
 from orchestration.errors import mask
 from orchestration.landing import land
 from orchestration.sample import generate
@@ -133,6 +133,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
         run(["orchestration.dbt_runner", *built, *selection], project, environment)
         for fit in behind:
             fits.run(settings, fit, AS_OF)
+        if behind == fits.EARLY:
+            assert dated_values.run(settings, AS_OF) > 0
     run(["orchestration.second_engine"], project, environment)
     return Night(settings, tables_of(project / "target" / "manifest.json"))
 

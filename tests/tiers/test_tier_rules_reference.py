@@ -39,7 +39,7 @@ from tier_brands import (
     some_policy,
     some_world,
 )
-from tier_reference import UNIT, Rule, Tier, Version
+from tier_reference import DATED, UNIT, Rule, Tier, Version
 
 from orchestration.fits import empty_tables, run_on
 from orchestration.fits.lifetime import LIFETIME
@@ -61,7 +61,8 @@ SAID = (
     *("soft_landing", "drop", "rolling_12_months", "calendar_year"),
     *("gross", "net_of_discounts", "net_of_discounts_and_returns"),
     *("by all", "by any", "by rank_blend", "fixed", "top share", "an amount and a share of it"),
-    *("excludes fraud", "excludes returns", "excludes unpaid"),
+    *("excludes fraud", "excludes returns", "excludes unpaid", "excludes old"),
+    *(f"{how} of what is dated" for how in ("an amount", "a share", "a blend")),
     *("begins at a month's end", "asked on a leap day", "changes in mid-history"),
 )
 """What the random policies and nights must have had among them."""
@@ -264,6 +265,12 @@ def said(versions: list[Version]) -> Counter[str]:
                 *(f"excludes {name}" for name, _ in version.exclusions),
             }
         )
+        for tier in version.tiers:
+            for rule in tier.rules:
+                if rule.metric in DATED:
+                    blend = tier.combiner == "rank_blend"
+                    how = "a blend" if blend else "a share" if rule.share else "an amount"
+                    found[f"{how} of what is dated"] += 1
         found["begins at a month's end"] += (version.begins + timedelta(1)).day == 1
     return found
 
