@@ -625,9 +625,35 @@ class World:
                 continue
             if tier.combiner == "rank_blend":
                 holds[span] = customer in cut[1] and cut[1][customer] <= cut[0]
+                if begins == self.evaluations(version)[-1][0] and holds[span].any():
+                    self._blend_to_come(holds, customer, version, tier, begins, cut[0])
             else:
                 holds[span] = value[span] >= cut
         return holds
+
+    def _blend_to_come(
+        self,
+        holds: np.ndarray,
+        customer: str,
+        version: Version,
+        tier: Tier,
+        last: date,
+        cut: int,
+    ) -> None:
+        """Ask who is in again, on each evaluation to come, of what is left and the others' last."""
+        stop = self.index(version.ends) if version.ends else len(self.days)
+        for day in self.asked(version):
+            if day <= self.as_of:
+                continue
+            total = 0
+            for rule in tier.rules:
+                others = self.standing_values(version, rule.metric, min(last, self.as_of))
+                own = self.value(customer, rule.metric, version, day)
+                own = 0 if own == NOTHING and rule.metric not in DATED else own
+                ahead = sum(other > own for who, other in others.items() if who != customer)
+                total += (1 + ahead) * rule.weight
+            has_orders = self.value(customer, "orders_in_period", version, day) > 0
+            holds[self.index(day) : stop] = has_orders and total <= cut
 
     def qualified(self, customer: str, version: Version) -> np.ndarray:
         """The highest tier whose rules hold, on every night, exclusions apart."""

@@ -56,6 +56,16 @@ asked as (
     from uses
     inner join tier_metrics on uses.metric = tier_metrics.metric
 
+    union
+
+    -- The places of a blend are asked as one.
+    select
+        policy_version,
+        combiner as metric,
+        combiner as kind
+    from tier_rules
+    where combiner = 'rank_blend'
+
 ),
 
 versions as (

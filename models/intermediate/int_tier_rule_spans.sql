@@ -12,9 +12,9 @@ thresholds as (
 
 ),
 
-blended_ranks as (
+blend_spans as (
 
-    select * from {{ ref("int_tier_blended_ranks") }}
+    select * from {{ ref("int_tier_blend_spans") }}
 
 ),
 
@@ -42,20 +42,13 @@ met as (
     union all
 
     select
-        blended_ranks.customer_id,
-        thresholds.policy_version,
-        thresholds.tier_rank,
-        thresholds.rules_needed,
-        thresholds.valid_from as met_from,
-        {{ lasts_until("thresholds.valid_to") }} as met_until
-    from blended_ranks
-    inner join thresholds
-        on
-            blended_ranks.policy_version = thresholds.policy_version
-            and blended_ranks.tier_rank = thresholds.tier_rank
-            and blended_ranks.due_on = thresholds.valid_from
-            and thresholds.metric = 'rank_blend'
-            and blended_ranks.blended_rank <= thresholds.threshold
+        customer_id,
+        policy_version,
+        tier_rank,
+        rules_needed,
+        met_from,
+        met_until
+    from blend_spans
 
 ),
 
