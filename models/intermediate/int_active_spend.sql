@@ -29,8 +29,8 @@ int_active_spend as (
     select
         spend.customer_id,
         spend.qualifying_spend,
+        spend.spend_12m,
         cast(coalesce(orders.orders_12m, 0) as bigint) as orders_12m,
-        coalesce(margins.net_revenue_12m, 0) as net_revenue_12m,
         coalesce(margins.cm2_12m, 0) as cm2_12m
     from spend
     inner join customers on spend.customer_id = customers.customer_id

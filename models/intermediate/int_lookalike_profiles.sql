@@ -88,7 +88,10 @@ early_orders as (
         firsts.customer_id,
         count(*) as orders,
         cast(sum(orders.net_revenue) as double) as net_revenue,
-        {{ ratio("sum(orders.discount_amount)", "sum(orders.gross_revenue)") }} as discount_share
+        -- A fifth off everything is a fifth, whatever the last digit of the quotient says.
+        round(
+            {{ ratio("sum(orders.discount_amount)", "sum(orders.gross_revenue)") }}, 4
+        ) as discount_share
     from firsts
     inner join orders on firsts.customer_id = orders.customer_id
     where {{ days_between("firsts.first_on", "orders.ordered_at") }} {{ in_window }}

@@ -31,8 +31,10 @@ int_segment_lines as (
             <= {{ parameter("trend_days") }},
             false
         ) as is_trend_line,
+        -- An order's discount is shared out in whole digits: one line of it has the last digit more,
+        -- another less.
         order_lines.gross_revenue > 0
-        and order_lines.gross_revenue - order_lines.net_revenue
+        and order_lines.gross_revenue - order_lines.net_revenue + 0.0001
         >= {{ parameter("discounted_line_floor") }} * order_lines.gross_revenue as is_discounted
     from order_lines
     left join products on order_lines.product_id = products.product_id

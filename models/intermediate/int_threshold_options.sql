@@ -47,11 +47,12 @@ tiers_in_force as (
 
 ),
 
+-- Of twelve months above and below, and of spend by the policy's basis, as thresholds are.
 averages as (
 
     select
-        {{ ratio("sum(cm2_12m)", "sum(net_revenue_12m)") }} as margin_share,
-        {{ ratio("sum(orders_12m)", "sum(qualifying_spend)") }} as orders_per_spend
+        {{ ratio("sum(cm2_12m)", "sum(spend_12m)") }} as margin_share,
+        {{ ratio("sum(orders_12m)", "sum(spend_12m)") }} as orders_per_spend
     from spend
 
 ),

@@ -122,9 +122,10 @@ listed as (
         'vip_lookalike' as list_id,
         segments.customer_id,
         lookalikes.lookalike_score as weight,
-        'began as VIPs do: a chance of '
+        -- Of many the horizon is over: what became of others, and no forecast.
+        'began as VIPs do: of 100 such '
         || cast(cast(100 * lookalikes.lookalike_score as int) as {{ dbt.type_string() }})
-        || ' in 100' as evidence
+        || ' became one' as evidence
     from segments
     inner join lookalikes on segments.customer_id = lookalikes.customer_id
     inner join tiers on segments.customer_id = tiers.customer_id
