@@ -123,6 +123,8 @@ banded as (
 
 ),
 
+-- Of a loss there are no shares: who loses most would have the largest. Nor is anything a multiple
+-- of one.
 revenue_concentration as (
 
     select
@@ -134,8 +136,13 @@ revenue_concentration as (
         {{ ratio("banded.customers", "totals.customers") }} as customer_share,
         {{ money("banded.net_revenue") }} as net_revenue,
         {{ money("banded.margin") }} as margin,
-        {{ ratio("banded.net_revenue", "totals.net_revenue") }} as revenue_share,
-        {{ ratio("banded.margin", "totals.margin") }} as margin_share,
+        case
+            when totals.net_revenue > 0
+                then {{ ratio("banded.net_revenue", "totals.net_revenue") }}
+        end as revenue_share,
+        case
+            when totals.margin > 0 then {{ ratio("banded.margin", "totals.margin") }}
+        end as margin_share,
         {{ ratio("banded.support_minutes", "totals.support_minutes") }} as support_time_share,
         {{ money_of_double(ratio("banded.net_revenue", "banded.customers")) }} as average_revenue,
         {{ money_of_double(
@@ -144,14 +151,14 @@ revenue_concentration as (
                 "(totals.customers - banded.customers)",
             )
         ) }} as average_revenue_of_rest,
-        {{ ratio("banded.net_revenue", "banded.customers") }}
-        / nullif(
-            {{ ratio(
-                "(totals.net_revenue - banded.net_revenue)",
-                "(totals.customers - banded.customers)",
-            ) }},
-            0
-        ) as revenue_against_rest
+        case
+            when totals.net_revenue > banded.net_revenue
+                then {{ ratio("banded.net_revenue", "banded.customers") }}
+                    / ({{ ratio(
+                        "(totals.net_revenue - banded.net_revenue)",
+                        "(totals.customers - banded.customers)",
+                    ) }})
+        end as revenue_against_rest
     from banded
     inner join totals on banded.period = totals.period
 
