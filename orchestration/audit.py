@@ -177,7 +177,7 @@ def _members(tier: dict[str, Any]) -> Finding:
             "warned", f"{name} is empty", "Nobody holds this tier: is its threshold right?"
         )
     kept = tier["customers"] - tier["qualified"]
-    told = f"{_customers(tier['customers'])}, of whom {kept:,} by grace alone."
+    told = f"{_customers(tier['customers'])}, of whom {kept:,} below its rules."
     return Finding("passed", f"{name} holds", told)
 
 

@@ -82,6 +82,7 @@ int_customer_potential as (
         coalesce(
             run_rates.lifecycle_stage in ('at_risk', 'lapsed')
             and not run_rates.is_test
+            and run_rates.exclusion_id is null
             and (
                 run_rates.tier_since is not null
                 or (

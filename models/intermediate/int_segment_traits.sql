@@ -29,6 +29,32 @@ segments as (
 
 ),
 
+birth_years as (
+
+    select
+        customer_id,
+        birth_date,
+        cast(
+            extract(year from {{ as_of_date() }}) - extract(year from birth_date) as int
+        ) as years
+    from profiles
+
+),
+
+-- To the day: a year of 365.25 days makes some of those who turn 30 wait until the day after.
+ages as (
+
+    select
+        customer_id,
+        case
+            when {{ date_plus("birth_date", "12 * years", "month") }} > {{ as_of_date() }}
+                then years - 1
+            else years
+        end as age
+    from birth_years
+
+),
+
 -- Who ever bought; a decade of age and no more of the day of birth.
 described as (
 
@@ -36,9 +62,7 @@ described as (
         profiles.acquisition_channel,
         profiles.language,
         segments.region,
-        cast(
-            floor({{ days_between("profiles.birth_date", as_of_date()) }} / 365.25 / 10) * 10 as int
-        ) as age_decade,
+        cast(floor(ages.age / 10.0) * 10 as int) as age_decade,
         segments.favourite_category,
         segments.favourite_brand,
         segments.price_band,
@@ -51,6 +75,7 @@ described as (
     from customers
     inner join tiers on customers.customer_id = tiers.customer_id
     inner join profiles on customers.customer_id = profiles.customer_id
+    inner join ages on customers.customer_id = ages.customer_id
     inner join segments on customers.customer_id = segments.customer_id
     where customers.orders_lifetime > 0 and not customers.is_test
 

@@ -148,7 +148,7 @@ def test_what_no_longer_fits_asks_for_a_decision(seen, title):
 
 def test_one_customer_is_told_as_one():
     assert "Without an order for 180 days: 1 customer;" in audit.render(with_tier(inactive=1))
-    assert "30 customers, of whom 5 by grace alone." in audit.render(SOUND)
+    assert "30 customers, of whom 5 below its rules." in audit.render(SOUND)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2])
