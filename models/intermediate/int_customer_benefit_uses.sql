@@ -2,7 +2,7 @@ with
 
 redemptions as (
 
-    select * from {{ ref("stg_benefit_redemptions") }}
+    select * from {{ ref("int_benefit_redemptions_costed") }}
 
 ),
 
@@ -14,8 +14,7 @@ int_customer_benefit_uses as (
         count(*) as redemptions_12m,
         sum(case when {{ is_in_last_months("redeemed_at", 3) }} then 1 else 0 end)
             as redemptions_3m,
-        {{ money("coalesce(sum(cost), 0)") }} as stated_cost_12m,
-        sum(case when cost is null then 1 else 0 end) as redemptions_without_cost_12m
+        {{ money("sum(cost)") }} as cost_12m
     from redemptions
     where {{ is_in_last_months("redeemed_at", 12) }}
     group by customer_id, benefit_id

@@ -63,8 +63,7 @@ benefits_in_force as (
     select
         benefits.tier,
         benefits.benefit_id,
-        benefits.kind,
-        benefits.unit_cost
+        benefits.kind
     from benefits
     inner join policy on benefits.policy_version = policy.policy_version
 
@@ -79,10 +78,7 @@ uses as (
         count(*) as customers_12m,
         sum(case when customer_uses.redemptions_3m > 0 then 1 else 0 end) as customers_3m,
         sum(customer_uses.redemptions_12m) as redemptions_12m,
-        sum(
-            customer_uses.stated_cost_12m
-            + customer_uses.redemptions_without_cost_12m * coalesce(benefits_in_force.unit_cost, 0)
-        ) as cost_12m
+        sum(customer_uses.cost_12m) as cost_12m
     from customer_uses
     inner join holders on customer_uses.customer_id = holders.customer_id
     inner join benefits_in_force
