@@ -42,7 +42,7 @@ int_benefit_redemptions_costed as (
         redemptions.customer_id,
         redemptions.benefit_id,
         redemptions.redeemed_at,
-        {{ money("coalesce(redemptions.cost, benefit_prices.unit_cost, 0)") }} as cost
+        {{ money("coalesce(redemptions.cost, benefit_prices.unit_cost, 0)") }} as benefit_cost
     from redemptions
     left join benefit_prices
         on

@@ -48,7 +48,7 @@ costs as (
         redeemed_at as incurred_at,
         {{ money("0") }} as sms_cost,
         {{ money("0") }} as support_cost,
-        cost as benefit_cost
+        benefit_cost
     from redemptions
 
 ),

@@ -31,14 +31,19 @@ feeds as (
 ),
 
 -- What a unit usually costs; articles of no known category are a category of their own. Money, so
--- that sums of it are the same in whatever order they are taken.
+-- that sums of it are the same in whatever order they are taken. Staff and test accounts do not
+-- tell what is usual, here and below.
 usual_prices as (
 
     select
-        category,
-        {{ money_of_double(ratio("sum(gross_revenue)", "sum(units)")) }} as usual_price
+        customer_categories.category,
+        {{ money_of_double(
+            ratio("sum(customer_categories.gross_revenue)", "sum(customer_categories.units)")
+        ) }} as usual_price
     from customer_categories
-    group by category
+    inner join customers on customer_categories.customer_id = customers.customer_id
+    where not customers.is_test
+    group by customer_categories.category
 
 ),
 
@@ -53,17 +58,17 @@ sums as (
         sum(customer_categories.trend_lines) as trend_lines,
         {{ ratio("sum(customer_categories.discounted_revenue)",
                  "sum(customer_categories.gross_revenue)") }} as discounted_share,
-        {{ ratio("sum(customer_categories.gross_revenue)",
+        {{ ratio("sum(case when usual_prices.usual_price is not null"
+                 ~ " then customer_categories.gross_revenue end)",
                  "sum(customer_categories.units * usual_prices.usual_price)") }} as price_index
     from customer_categories
-    inner join usual_prices
+    left join usual_prices
         on
             coalesce(customer_categories.category, '') = coalesce(usual_prices.category, '')
     group by customer_categories.customer_id
 
 ),
 
--- Staff and test accounts do not tell what is usual.
 means as (
 
     select {{ ratio("sum(sums.net_revenue)", "count(*)") }} as mean_net_revenue

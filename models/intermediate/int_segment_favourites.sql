@@ -13,6 +13,12 @@ customer_brands as (
 
 ),
 
+customers as (
+
+    select * from {{ ref("stg_customers") }}
+
+),
+
 {%- for kind, relation in kinds.items() %}
 
 -- Of two alike the first in the alphabet.
@@ -31,14 +37,18 @@ placed_by_{{ kind }} as (
 
 ),
 
+-- Staff and test accounts do not tell what is usual.
 sales_by_{{ kind }} as (
 
     select
-        {{ kind }},
-        {{ ratio("sum(net_revenue)", "sum(sum(net_revenue)) over ()") }} as sales_share
+        {{ relation }}.{{ kind }},
+        {{ ratio(
+            "sum(" ~ relation ~ ".net_revenue)", "sum(sum(" ~ relation ~ ".net_revenue)) over ()"
+        ) }} as sales_share
     from {{ relation }}
-    where {{ kind }} is not null
-    group by {{ kind }}
+    inner join customers on {{ relation }}.customer_id = customers.customer_id
+    where {{ relation }}.{{ kind }} is not null and not customers.is_test
+    group by {{ relation }}.{{ kind }}
 
 ),
 
@@ -62,7 +72,7 @@ favourites_by_{{ kind }} as (
         tops_by_{{ kind }}.top_{{ kind }}_share / nullif(sales_by_{{ kind }}.sales_share, 0)
             as top_{{ kind }}_lift
     from tops_by_{{ kind }}
-    inner join sales_by_{{ kind }}
+    left join sales_by_{{ kind }}
         on tops_by_{{ kind }}.{{ kind }} = sales_by_{{ kind }}.{{ kind }}
 
 ),

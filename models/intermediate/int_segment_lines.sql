@@ -31,7 +31,7 @@ int_segment_lines as (
             <= {{ parameter("trend_days") }},
             false
         ) as is_trend_line,
-        -- An order's discount is shared out in whole digits: one line of it has the last digit more,
+        -- An order's discount is shared out in whole digits: one line has the last digit more,
         -- another less.
         order_lines.gross_revenue > 0
         and order_lines.gross_revenue - order_lines.net_revenue + 0.0001

@@ -153,11 +153,13 @@ revenue_concentration as (
         ) }} as average_revenue_of_rest,
         case
             when totals.net_revenue > banded.net_revenue
-                then {{ ratio("banded.net_revenue", "banded.customers") }}
-                    / ({{ ratio(
+                then {{ ratio(
+                    ratio("banded.net_revenue", "banded.customers"),
+                    ratio(
                         "(totals.net_revenue - banded.net_revenue)",
                         "(totals.customers - banded.customers)",
-                    ) }})
+                    ),
+                ) }}
         end as revenue_against_rest
     from banded
     inner join totals on banded.period = totals.period
