@@ -14,7 +14,17 @@ customers as (
 
 time_zones as (
 
+    -- A system's default tells nothing of where somebody lives.
     select * from {{ ref("time_zones") }}
+    where time_zone <> 'UTC'
+
+),
+
+-- States and countries that know one clock only.
+region_zones as (
+
+    select * from {{ ref("region_zones") }}
+    where time_zones not like '%,%'
 
 ),
 
@@ -24,19 +34,35 @@ channel_devices as (
 
 ),
 
-placed as (
+clocks as (
 
     select
         customers.customer_id,
-        coalesce(time_zones.time_zone, 'UTC') as time_zone,
+        coalesce(time_zones.time_zone, of_state.time_zones, of_country.time_zones) as time_zone
+    from customers
+    left join time_zones on customers.time_zone = time_zones.time_zone
+    left join region_zones as of_state
+        on
+            case
+                when customers.region_code like '__-%' then customers.region_code
+                else customers.country_code || '-' || customers.region_code
+            end = of_state.region_code
+    left join region_zones as of_country on customers.country_code = of_country.region_code
+
+),
+
+placed as (
+
+    select
+        clocks.customer_id,
+        coalesce(clocks.time_zone, 'UTC') as time_zone,
         lower(orders.sales_channel) as sales_channel,
         case
-            when time_zones.time_zone is null then orders.ordered_at
-            else {{ local_time("orders.ordered_at", "time_zones.time_zone") }}
+            when clocks.time_zone is null then orders.ordered_at
+            else {{ local_time("orders.ordered_at", "clocks.time_zone") }}
         end as local_ordered_at
     from orders
-    inner join customers on orders.customer_id = customers.customer_id
-    left join time_zones on customers.time_zone = time_zones.time_zone
+    inner join clocks on orders.customer_id = clocks.customer_id
     where
         orders.status <> 'cancelled'
         and {{ is_in_last_months("orders.ordered_at", parameter("segment_window_months")) }}
