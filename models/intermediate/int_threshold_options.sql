@@ -100,6 +100,7 @@ ranked as (
 
 ),
 
+-- As the cut of a tier: the part of a customer is a customer.
 top_shares as (
 
     {%- for rank in [1, 2, 3] %}
@@ -107,7 +108,7 @@ top_shares as (
         {{ rank }} as tier_rank,
         min(qualifying_spend) as threshold
     from ranked
-    where place <= greatest(customers * {{ parameter("proposal_top_share_" ~ rank) }}, 1)
+    where place < {{ money("customers * " ~ parameter("proposal_top_share_" ~ rank)) }} + 1
     {{- "\n\n    union all\n" if not loop.last }}
     {%- endfor %}
 
