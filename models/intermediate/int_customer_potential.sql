@@ -83,13 +83,11 @@ int_customer_potential as (
             run_rates.lifecycle_stage in ('at_risk', 'lapsed')
             and not run_rates.is_test
             and run_rates.exclusion_id is null
+            and run_rates.cm3_lifetime > 0
             and (
                 run_rates.tier_since is not null
-                or (
-                    run_rates.cm3_lifetime > 0
-                    and ranked.lifetime_rank
-                    <= ceil({{ parameter("high_potential_share") }} * ranked.buyers)
-                )
+                or ranked.lifetime_rank
+                <= ceil({{ parameter("high_potential_share") }} * ranked.buyers)
             ),
             false
         ) as is_inactive_high_potential
