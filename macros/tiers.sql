@@ -63,7 +63,9 @@
             "qualifying_spend", "orders_12m", "orders_6m", "orders_3m", "orders_90d",
             "orders_lifetime", "gross_revenue_12m", "net_revenue_12m", "net_revenue_6m",
             "net_revenue_3m", "net_revenue_lifetime", "discount_amount_12m", "refund_amount_12m",
-            "average_order_value_12m", "average_order_value_6m", "average_order_value_3m", "cm2_12m",
+            "average_order_value_12m", "average_order_value_6m", "average_order_value_3m",
+            "cm1_12m", "cm1_lifetime", "cm2_12m", "cm2_lifetime", "cm3_12m", "cm3_lifetime",
+            "cost_to_serve_12m",
         ] %}
         when '{{ name }}' then {{ money(relation ~ "." ~ name) }}
         {%- endfor %}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -35,18 +34,9 @@ _ANY_DATE, _ANY_KNOWN = "1111-11-11", "1111-11-12"
 ANY_NIGHT = {AS_OF: _ANY_DATE, KNOWN_BEFORE: _ANY_KNOWN}
 """For SQL of any night: dates that no policy and no order has, of which `at` makes those asked."""
 
+Models = Sequence[tuple[str, str, str]]
+"""The models of customer_value in the order to build them: place, kind and SQL of each."""
 Listener = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """The models of customer_value in the order to build them: place, kind and SQL of each.
-
-    `seeds` are the nodes of the seeds that they read, by name.
-    """
-
-    models: list[tuple[str, str, str]]
-    seeds: dict[str, dict[str, Any]]
 
 
 def run(settings: Settings, as_of_date: date, address: str = "") -> int:
@@ -61,20 +51,18 @@ def run(settings: Settings, as_of_date: date, address: str = "") -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="vip-dated-") as folder:
         trial = type(settings)(home=Path(folder), threads=settings.threads)
-        compiled = value_models(trial, compile_models(trial, [_VALUE], ANY_NIGHT, address))
+        models = value_models(trial, compile_models(trial, [_VALUE], ANY_NIGHT, address))
     with connect(settings) as connection:
-        return fill(connection, compiled, as_of_date, settings.paths.tmp)
+        return fill(connection, models, as_of_date, settings.paths.tmp)
 
 
-def value_models(trial: Settings, nodes: Mapping[str, dict[str, Any]]) -> Compiled:
+def value_models(trial: Settings, nodes: Mapping[str, dict[str, Any]]) -> Models:
     """What customer_value is made of, out of the nodes that were compiled under `trial`."""
     (value,) = (key for key, node in nodes.items() if node["name"] == _VALUE)
-    needed, parents, seeds = [value], {}, {}
+    needed, parents = [value], {}
     while needed:
         key = needed.pop()
-        if nodes[key]["resource_type"] == "seed":
-            seeds[nodes[key]["name"]] = nodes[key]
-        elif key not in parents:
+        if key not in parents and nodes[key]["resource_type"] == "model":
             parents[key] = [each for each in nodes[key]["depends_on"]["nodes"] if each in nodes]
             needed += parents[key]
     models = []
@@ -82,7 +70,7 @@ def value_models(trial: Settings, nodes: Mapping[str, dict[str, Any]]) -> Compil
         kind = "view" if node["config"]["materialized"] == "view" else "table"
         place = f"{_PLACE}.{node['schema']}.{node['alias']}"
         models.append((place, kind, _moved(compiled_sql(trial, node))))
-    return Compiled(models, seeds)
+    return models
 
 
 def at(sql: str, as_of_date: date, known_before: date) -> str:
@@ -93,7 +81,7 @@ def at(sql: str, as_of_date: date, known_before: date) -> str:
 
 
 def _moved(sql: str) -> str:
-    """SQL that reads the models of the database of other dates; seeds and raw tables are shared."""
+    """SQL that reads the models of the database of other dates; seeds and raw tables stay."""
     for schema in _SCHEMAS:
         for catalog in ("warehouse", "vip_sms"):
             sql = sql.replace(f'"{catalog}"."{schema}".', f'"{_PLACE}"."{schema}".')
@@ -120,17 +108,17 @@ def _scratch(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[No
 
 def fill(
     connection: duckdb.DuckDBPyConnection,
-    compiled: Compiled,
+    models: Models,
     as_of_date: date,
     folder: Path,
-    raw: str = "warehouse",
+    catalog: str = "warehouse",
     listener: Listener = lambda _: None,
 ) -> int:
     """Build customer_value for each date that is asked and keep the columns that rules look at.
 
-    The connection has the night and its seeds, `raw` is the catalog of its raw tables, `folder` a
-    place for a file that does not stay. Returns the number of values kept; what a killed run leaves
-    half is begun anew.
+    `catalog` is the one with the raw tables and seeds of the night, `folder` a place for a file
+    that does not stay. Returns the number of values kept; what a killed run leaves half is begun
+    anew.
     """
     empty_tables(connection, [NAME])
     rows = 0
@@ -139,7 +127,7 @@ def fill(
             connection.execute(f"create schema {_PLACE}.{schema}")
         for asked_on, metrics in _asks(connection).items():
             listener(asked_on.isoformat())
-            values = _values_on(connection, compiled, asked_on, as_of_date, metrics, raw)
+            values = _values_on(connection, models, asked_on, as_of_date, metrics, catalog)
             connection.register("dated_rows", values)
             connection.execute(f"insert into {SCHEMA}.{NAME} by name from dated_rows")
             connection.unregister("dated_rows")
@@ -149,19 +137,19 @@ def fill(
 
 def _values_on(
     connection: duckdb.DuckDBPyConnection,
-    compiled: Compiled,
+    models: Models,
     asked_on: date,
     as_of_date: date,
     metrics: Sequence[str],
-    raw: str,
+    catalog: str,
 ) -> pa.Table:
     """The values of one date. The tables are never committed: that takes as long as they do."""
     told = ", ".join(f"try_cast({metric} as decimal(18, 4)) as {metric}" for metric in metrics)
     connection.execute("begin")
     try:
-        for place, kind, sql in compiled.models:
+        for place, kind, sql in models:
             sql = at(sql, asked_on, min(asked_on, as_of_date))
-            sql = sql.replace('"warehouse"."raw".', f"{raw}.raw.")
+            sql = sql.replace('"warehouse".', f"{catalog}.")
             connection.execute(f"create {kind} {place} as {sql}")
         return connection.sql(
             f"unpivot (select '{as_of_date}'::date as as_of_date, '{asked_on}'::date as asked_on, "

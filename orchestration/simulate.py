@@ -26,7 +26,7 @@ from orchestration.compiling import compile_models, compiled_sql
 from orchestration.errors import UserError
 from orchestration.night import BUILT, of_this_program, read_night
 from orchestration.policy import EXCLUSIONS, POLICY_DIR, read_policy, require_sound
-from orchestration.settings import PROJECT_DIR, Settings
+from orchestration.settings import Settings
 from orchestration.warehouse import connect, one, sql_path
 
 _TARGETS = ("customer_tiers", "tier_movements")
@@ -35,6 +35,8 @@ _NIGHT_GIVES = (
     "int_customer_margin_days",
     "int_customer_categories",
     "int_orders_costed",
+    "int_returns_costed",
+    "int_benefit_redemptions_costed",
     "customer_value",
 )
 """Where the tiers begin: what lies before is the same under any policy."""
@@ -125,9 +127,8 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="vip-simulate-") as folder:
         trial = type(settings)(home=Path(folder), threads=settings.threads)
         listener("Reading the tier models")
-        kinds = _kinds(draft)
-        given = _NIGHT_GIVES if "projection" in kinds else (*_NIGHT_GIVES, _PROJECTIONS)
-        nodes, value = _compile(trial, night["as_of_date"], given, dates="evaluated" in kinds)
+        given = _NIGHT_GIVES if _projects(draft) else (*_NIGHT_GIVES, _PROJECTIONS)
+        nodes, value = _compile(trial, night["as_of_date"], given)
         with connect(trial) as connection, of_this_program():
             connection.execute(f"attach if not exists {sql_path(trial.paths.build)} as vip_sms")
             _look_at(connection, settings)
@@ -147,28 +148,28 @@ def simulate(
                         lambda day: listener(f"Asking what customers were worth on {day}"),
                     )
                     continue
-                sql = nodes[name]["sql"]
-                connection.execute(f"create or replace table {nodes[name]['place']} as {sql}")
+                kind, place, sql = (nodes[name][part] for part in ("kind", "place", "sql"))
+                connection.execute(f"create or replace {kind} {place} as {sql}")
             return _figures(connection, night, draft, version, is_replayed, moves_file)
 
 
 # ---- the models
 
 
-def _kinds(draft: Path) -> set[str]:
-    """The kinds of metrics that rules and exclusions of the draft look at."""
+def _projects(draft: Path) -> bool:
+    """Whether a rule of the draft looks at what is projected."""
     policy = read_policy(draft)
-    return {policy.metrics[row["metric"]]["kind"] for row in (*policy.rules, *policy.exclusions)}
+    kinds = {policy.metrics[row["metric"]]["kind"] for row in policy.rules}
+    return "projection" in kinds
 
 
 def _compile(
-    trial: Settings, as_of_date: date, given: Sequence[str], *, dates: bool
-) -> tuple[dict[str, dict[str, Any]], dated.Compiled]:
+    trial: Settings, as_of_date: date, given: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], dated.Models]:
     """What lies between the night and the targets: by name, place, SQL and parents.
 
     Models are compiled; a fit has no SQL and stands between what it reads and what reads it. So do
-    the values of other `dates`, which need the seeds that customer_value reads; its own models
-    come second.
+    the values of other dates; the models that these are made of come second.
     """
     wanted = (*_TARGETS, *_READ_BY_FITS)
     nodes = compile_models(trial, wanted, dated.ANY_NIGHT)
@@ -192,6 +193,7 @@ def _compile(
         found[name] = {
             "place": f"{node['database']}.{node['schema']}.{node['alias']}",
             "schema": f"{node['database']}.{node['schema']}",
+            "kind": "view" if node["config"]["materialized"] == "view" else "table",
             "types": node["config"]["column_types"] if node["resource_type"] == "seed" else {},
             "file": Path(node["original_file_path"]),
             "parents": parents,
@@ -206,10 +208,9 @@ def _compile(
             found[fit.name] = {**_NO_TABLE, "parents": reads}
             needed += reads
         if dated.NAME in tables:
-            reads = [_DATES, *value.seeds] if dates else [_DATES]
             found[name]["parents"].append(dated.NAME)
-            found[dated.NAME] = {**_NO_TABLE, "parents": reads}
-            needed += reads
+            found[dated.NAME] = {**_NO_TABLE, "parents": [_DATES]}
+            needed.append(_DATES)
     return found, value
 
 
@@ -241,7 +242,7 @@ def _fill(
             connection.execute(f"create table {node['place']} ({columns})")
             path = draft / node["file"].name
             if not path.exists():
-                path = PROJECT_DIR / node["file"]
+                path = POLICY_DIR / node["file"].name
             if node["file"].name == EXCLUSIONS and not (draft / EXCLUSIONS).exists():
                 continue  # a draft that names none has none
             # A draft may say more than the models ask.

@@ -40,6 +40,8 @@ GIVEN = {
     "gross_revenue decimal(18,4), order_revenue decimal(18,4), refund_amount decimal(18,4)",
     "int_customer_margin_days": "customer_id varchar, ordered_on date, booked_on date, "
     "orders hugeint, margin decimal(18,4)",
+    "int_customer_earnings": "customer_id varchar, booked_on date, cm1 decimal(18,4), "
+    "cm3 decimal(18,4), cost_to_serve decimal(18,4)",
     "int_customer_categories": "customer_id varchar, category varchar, first_bought_at timestamp",
     "stg_site_events": "customer_id varchar, event_type varchar, occurred_at timestamp",
     "stg_customers": "customer_id varchar, is_test boolean, phone_e164 varchar",
@@ -56,7 +58,9 @@ GIVEN = {
     "net_revenue_lifetime decimal(18,4), discount_amount_12m decimal(18,4), "
     "refund_amount_12m decimal(18,4), average_order_value_12m decimal(18,4), "
     "average_order_value_6m decimal(18,4), average_order_value_3m decimal(18,4), "
-    "cm2_12m decimal(18,4), return_rate_12m double, discount_share_12m double",
+    "cm1_12m decimal(18,4), cm2_12m decimal(18,4), cm3_12m decimal(18,4), "
+    "cm1_lifetime decimal(18,4), cm2_lifetime decimal(18,4), cm3_lifetime decimal(18,4), "
+    "cost_to_serve_12m decimal(18,4), return_rate_12m double, discount_share_12m double",
 }
 REGISTRIES = ("tier_metrics", "policy_parameters")
 """Seeds that are taken as they are written."""
@@ -125,7 +129,13 @@ FIXED = {
     "average_order_value_3m": [300, 900],
     "discount_amount_12m": [100, 300],
     "cm2_12m": [200, 900],
-    "cm3_12m": [100, 400],
+    "cm1_12m": [200, 900],
+    "cm3_12m": [100, 700],
+    "cm1_lifetime": [400, 1500],
+    "cm2_lifetime": [300, 1200],
+    "cm3_lifetime": [300, 1200],
+    "cost_to_serve_12m": [40, 100],
+    "frequency_acceleration": [0.5, 4],
     "tenure_days": [90, 300],
     "discount_share_12m": [0.05, 0.2],
     "return_rate_12m": [0.1, 0.5],
@@ -147,7 +157,8 @@ def some_tier(rng: random.Random, name: str) -> Tier:
     if combiner == "rank_blend":
         share = rng.choice(SHARES)
         metrics = rng.sample(
-            ["qualifying_spend", "orders_12m", "average_order_value_12m", "cm3_12m"], 2
+            ["qualifying_spend", "orders_12m", "average_order_value_12m", "frequency_acceleration"],
+            2,
         )
         rules = [Rule(metric, share=share, weight=rng.choice([1, 1, 2])) for metric in metrics]
         return Tier(name, tuple(rules), combiner)
@@ -283,12 +294,16 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World) -> None:
         ],
     )
     days, margins, customers, orders, costed, suppressions = [], [], [], [], [], []
+    earnings: list[dict[str, Any]] = []
     for who, customer in world.customers.items():
         customers.append({"customer_id": who, "is_test": customer.is_test, "phone_e164": None})
         of_day: dict[date, Counter[str]] = {}
         earned: dict[tuple[date, date], Counter[str]] = {}
         for movement in customer.movements:
             if movement.day < world.as_of:
+                parts = {name: movement.part(name, "") for name in ("cm1", "cm3", "cost_to_serve")}
+                row = {name: amount(units) for name, units in parts.items()}
+                earnings.append({"customer_id": who, "booked_on": movement.day, **row})
                 key = (movement.ordered or movement.day, movement.day)
                 earned.setdefault(key, Counter()).update(
                     orders=movement.orders, margin=movement.part("margin", "")
@@ -327,6 +342,7 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World) -> None:
         )
     load("memory.intermediate.int_customer_days", days)
     load("memory.intermediate.int_customer_margin_days", margins)
+    load("memory.intermediate.int_customer_earnings", earnings)
     load("memory.staging.stg_customers", customers)
     load("memory.staging.stg_orders", orders)
     load("memory.staging.stg_dated_values", dated_values(world))

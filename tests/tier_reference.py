@@ -49,19 +49,23 @@ METRICS: dict[str, tuple[str, str | None, int | None, str]] = {
     "average_order_value_12m": ("order_revenue", "orders", 12, "month"),
     "average_order_value_6m": ("order_revenue", "orders", 6, "month"),
     "average_order_value_3m": ("order_revenue", "orders", 3, "month"),
+    "cm1_12m": ("cm1", None, 12, "month"),
     "cm2_12m": ("margin", None, 12, "month"),
+    "cm3_12m": ("cm3", None, 12, "month"),
+    "cm1_lifetime": ("cm1", None, None, "lifetime"),
+    "cm2_lifetime": ("margin", None, None, "lifetime"),
+    "cm3_lifetime": ("cm3", None, None, "lifetime"),
+    "cost_to_serve_12m": ("cost_to_serve", None, 12, "month"),
     "projected_margin_12m": ("margin", None, 12, "month"),
     "projected_ltv_12m": ("projection", None, None, "evaluation"),
-    "cm3_12m": ("margin", None, 12, "evaluation"),
+    "frequency_acceleration": ("given", None, None, "evaluation"),
     "tenure_days": ("age", None, None, "evaluation"),
     "return_rate_12m": ("refund_amount", "order_revenue", 12, "month"),
     "discount_share_12m": ("discount_amount", "gross_revenue", 12, "month"),
 }
 STATES = ("fraud_suppressions", "overdue_amount")
-DATED = ("cm3_12m", "tenure_days")
-"""Metrics that are asked of the night of each evaluation, and what they say is given."""
-SERVICE = 60 * UNIT
-"""What a year of any customer's service costs: enough to put some below zero."""
+DATED = ("frequency_acceleration", "tenure_days")
+"""Metrics that are asked of the night of each evaluation; what they say there is given."""
 
 
 # ---- the policy
@@ -188,6 +192,11 @@ class Movement:
     ordered: date | None = None
     """Of a refund, the day of the order that came back."""
 
+    @property
+    def service(self) -> int:
+        """What it costs beside the goods: a fixed sum, and most where something comes back."""
+        return 20 * UNIT + self.refund // 10
+
     def part(self, component: str, basis: str) -> int:
         if component == "qualifying_spend":
             component = {
@@ -202,6 +211,9 @@ class Movement:
             "net_revenue": self.revenue - self.refund,
             "refund_amount": self.refund,
             "margin": (self.revenue - self.refund) * 2 // 5,
+            "cm1": (self.revenue - self.refund) // 2,
+            "cm3": (self.revenue - self.refund) * 2 // 5 - self.service,
+            "cost_to_serve": self.service,
             "discount_amount": self.gross - self.revenue,
         }[component]
 
@@ -532,8 +544,9 @@ class World:
             return NOTHING
         if metric == "tenure_days":
             return (day - min(bought)).days * UNIT
+        # Some number that falls below zero for who has not bought lately.
         year = add_months(day, -12)
-        return sum(m.part("margin", "") for m in moves if m.day >= year) - SERVICE
+        return sum(m.part("margin", "") for m in moves if m.day >= year) // 100 - UNIT
 
     def value(self, customer: str, metric: str, version: Version, day: date) -> int:
         return int(self.values(customer, metric, version)[self.index(day)])

@@ -18,6 +18,12 @@ margin_days as (
 
 ),
 
+earnings as (
+
+    select * from {{ ref("int_customer_earnings") }}
+
+),
+
 states as (
 
     select * from {{ ref("int_tier_states") }}
@@ -34,6 +40,26 @@ metric_dates as (
 dated_values as (
 
     select * from {{ ref("stg_dated_values") }}
+
+),
+
+-- Few policies ask: where none does, texts and tickets are not even read.
+earned as (
+
+    select
+        measures.measure_id,
+        earnings.customer_id,
+        earnings.booked_on,
+        sum(
+            case measures.numerator
+                when 'cm1' then earnings.cm1
+                when 'cm3' then earnings.cm3
+                when 'cost_to_serve' then earnings.cost_to_serve
+            end
+        ) as amount
+    from earnings
+    inner join measures on measures.numerator in ('cm1', 'cm3', 'cost_to_serve')
+    group by measures.measure_id, earnings.customer_id, earnings.booked_on
 
 ),
 
@@ -56,7 +82,9 @@ amounts as (
         ) }} as base
     from customer_days
     cross join measures
-    where measures.kind in ('sum', 'ratio') and measures.numerator <> 'margin'
+    where
+        measures.kind in ('sum', 'ratio')
+        and measures.numerator not in ('margin', 'cm1', 'cm3', 'cost_to_serve')
 
     union all
 
@@ -74,6 +102,22 @@ amounts as (
     from margin_days
     cross join measures
     where measures.numerator = 'margin'
+
+    union all
+
+    select
+        measures.measure_id,
+        measures.metric,
+        measures.qualification_period,
+        measures.window_length,
+        measures.window_unit,
+        measures.lowest_threshold,
+        earned.customer_id,
+        earned.booked_on as activity_date,
+        {{ money("earned.amount") }} as amount,
+        {{ money("null") }} as base
+    from earned
+    inner join measures on earned.measure_id = measures.measure_id
 
 ),
 

@@ -48,32 +48,33 @@ def test_a_rule_that_customer_value_does_not_tell_has_the_customers_own_number()
         connection.execute(
             "create table tier_requirements as from (values "
             "('vip', 1, 'any', 'projected_ltv_12m', 'top_share', 300.0, 'share', null, null), "
-            "('vip', 1, 'any', 'cm3_12m', 'at_least', 80.0, 'money', null, date '2026-04-01'), "
+            "('vip', 1, 'any', 'net_revenue_per_year', 'at_least', 80.0, 'money', null, "
+            "date '2026-04-01'), "
             "('vip', 1, 'any', 'orders_90d', 'at_least', 3.0, 'orders', null, null)) "
             "as t (tier, tier_rank, combiner, metric, rule, threshold, unit, reason, measured_on)"
         )
         connection.execute(
             "create table tier_rule_values as from (values "
             "('c1', 1, 'projected_ltv_12m', 310.5), ('c2', 1, 'projected_ltv_12m', 9.0), "
-            "('c1', 1, 'cm3_12m', 80.0)) "
+            "('c1', 1, 'net_revenue_per_year', 80.0)) "
             "as t (customer_id, tier_rank, metric, metric_value)"
         )
         told = {
             who: [(rule.metric, rule.value, rule.is_met) for rule in _rules(connection, who, value)]
             for who, value in (
-                ("c1", {"orders_90d": 2, "cm3_12m": 10}),
-                ("nobody", {"orders_90d": 3, "cm3_12m": 900}),
+                ("c1", {"orders_90d": 2, "net_revenue_per_year": 10}),
+                ("nobody", {"orders_90d": 3, "net_revenue_per_year": 900}),
             )
         }
     # What is asked on evaluations is what was said on the last one, not what tonight would say.
     assert told == {
         "c1": [
-            ("cm3_12m", 80.0, True),
+            ("net_revenue_per_year", 80.0, True),
             ("orders_90d", 2.0, False),
             ("projected_ltv_12m", 310.5, True),
         ],
         "nobody": [
-            ("cm3_12m", None, None),
+            ("net_revenue_per_year", None, None),
             ("orders_90d", 3.0, True),
             ("projected_ltv_12m", None, None),
         ],

@@ -181,7 +181,7 @@ def test_a_draft_by_columns_of_customer_value_has_them_asked_on_its_own_days(
     """The last evaluation is the night's: who earned enough by then is in, and nobody else."""
     draft = Path(shutil.copytree(EXAMPLES / "one_tier", tmp_path / "draft"))
     for file, words in (
-        ("tier_rules.csv", ("qualifying_spend,at_least,2000", "cm3_12m,at_least,400")),
+        ("tier_rules.csv", ("qualifying_spend,at_least,2000", "net_revenue_per_year,at_least,400")),
         ("policy_versions.csv", (",3,monthly,drop,monthly,", ",0,daily,drop,quarterly,")),
     ):
         text = (draft / file).read_text()
@@ -192,7 +192,8 @@ def test_a_draft_by_columns_of_customer_value_has_them_asked_on_its_own_days(
     assert fingerprint(built) == before
     with connect(built, read_only=True) as connection:
         (members,) = connection.execute(
-            "select count(*) from vip_sms.marts.customer_value where cm3_12m >= 400 and not is_test"
+            "select count(*) from vip_sms.marts.customer_value "
+            "where net_revenue_per_year >= 400 and not is_test"
         ).fetchone()
     (vip,) = made.draft
     assert vip.members == members > 10

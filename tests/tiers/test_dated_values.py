@@ -31,30 +31,42 @@ EARLIER = date(2025, 11, 20)
 BORDER = date(2025, 11, 15)
 VERSIONS = {"first": (date(2000, 1, 1), BORDER), "second": (BORDER, None)}
 RULES = {
-    "first": [("silver", 1, "all", "cm3_12m", "at_least", "150")],
+    "first": [("silver", 1, "all", "net_revenue_per_year", "at_least", "150")],
     "second": [
-        ("silver", 1, "all", "cm3_12m", "at_least", "100"),
+        ("silver", 1, "all", "net_revenue_per_year", "at_least", "100"),
         ("silver", 1, "all", "tenure_days", "at_least", "60"),
         ("gold", 2, "all", "rfm_monetary", "top_share", "0.2"),
         ("gold", 2, "all", "orders_12m", "at_least", "1"),
-        ("platinum", 3, "rank_blend", "cm3_lifetime", "top_share", "0.02"),
+        ("platinum", 3, "rank_blend", "margin_percentile_12m", "top_share", "0.02"),
         ("platinum", 3, "rank_blend", "revenue_trend_6m", "top_share", "0.02"),
     ],
 }
+FOLLOWED = (
+    "cm1_12m",
+    "cm1_lifetime",
+    "cm2_12m",
+    "cm2_lifetime",
+    "cm3_12m",
+    "cm3_lifetime",
+    "cost_to_serve_12m",
+)
+"""Sums of what customers earn, which need no evaluation."""
 EXCLUSIONS = {
     "second": [
         ("gone", "overdue_ratio", "3"),
         ("needy", "tickets_12m", "2"),
         ("needy", "support_minutes_12m", "30"),
+        # Met by nobody: so that they are measured.
+        *(("rich", metric, "99999999") for metric in FOLLOWED),
     ]
 }
 METRICS = {
-    "first": {"cm3_12m"},
+    "first": {"net_revenue_per_year"},
     "second": {
-        "cm3_12m",
+        "net_revenue_per_year",
         "tenure_days",
         "rfm_monetary",
-        "cm3_lifetime",
+        "margin_percentile_12m",
         "revenue_trend_6m",
         "overdue_ratio",
         "tickets_12m",
@@ -105,7 +117,7 @@ class Brand:
         settings = self.begin(night)
         run_dbt(settings, "run", "--quiet", "--select", "+customer_value", as_of=night)
         told: dict[str, dict[str, Decimal]] = {}
-        for metric in METRICS["second"]:
+        for metric in (*METRICS["second"], *FOLLOWED):
             for who, value in self.ask(
                 night,
                 f"select customer_id, {metric}::decimal(18, 4) from vip_sms.marts.customer_value",
@@ -198,11 +210,25 @@ def test_a_date_that_is_past_says_what_its_own_night_says(brand: Brand, day: dat
     other.folder.mkdir(exist_ok=True)
     if not (other.folder / "raw").exists():
         (other.folder / "raw").symlink_to(brand.folder / "raw")
+    value = other.value(day)
     names = METRICS["first" if day < BORDER else "second"]
     expected = {
-        who: {name: value for name, value in told.items() if name in names}
-        for who, told in other.value(day).items()
+        who: {name: known for name, known in told.items() if name in names}
+        for who, told in value.items()
     }
+    spans = brand.ask(
+        NIGHT,
+        "select customer_id, metric, metric_value from intermediate.int_tier_metric_spans "
+        f"where metric in {FOLLOWED} and metric_value <> 0 and valid_from <= '{day}' "
+        f"and coalesce(valid_to > '{day}', true)",
+    )
+    assert {(who, name): known for who, name, known in spans} == {
+        (who, name): told[name]
+        for who, told in value.items()
+        for name in FOLLOWED
+        if told.get(name)
+    }
+    assert len({name for _, name, _ in spans}) == len(FOLLOWED)
     kept = brand.kept(NIGHT, day)
     assert kept == {who: told for who, told in expected.items() if told}
     assert len(kept) > 100
@@ -224,10 +250,12 @@ def test_a_date_to_come_knows_no_more_than_the_night(brand: Brand) -> None:
         kept = brand.kept(NIGHT, day)
         tenures = {who: told["tenure_days"] for who, told in kept.items() if "tenure_days" in told}
         assert tenures == {who: (day - first).days for who, first in firsts.items()}
-        lifetimes = {who: told["cm3_lifetime"] for who, told in kept.items()}
-        assert lifetimes == {who: told["cm3_lifetime"] for who, told in tonight.items()}
-        fallen = sum(told["cm3_12m"] < tonight[who]["cm3_12m"] for who, told in kept.items())
-        assert fallen > 20
+        for who, told in tonight.items():
+            # The same revenue, spread over more days.
+            if "net_revenue_per_year" in told:
+                grown = tenures[who] / told["tenure_days"]
+                spread = kept[who]["net_revenue_per_year"] * grown
+                assert spread == pytest.approx(told["net_revenue_per_year"], abs=Decimal("0.01"))
 
 
 def buyers(brand: Brand, night: date, day: date) -> set[str]:
@@ -259,7 +287,7 @@ def qualified(brand: Brand, night: date, day: date) -> dict[str, int]:
     """
     kept = brand.kept(night, day)
     if day < BORDER:
-        return {who: 1 for who, told in kept.items() if told.get("cm3_12m", 0) >= 150}
+        return {who: 1 for who, told in kept.items() if told.get("net_revenue_per_year", 0) >= 150}
     then, bought = brand.kept(night, min(day, night)), buyers(brand, night, day)
     people = ranked(brand, night, min(day, night))
     scores = sorted((then.get(who, {}).get("rfm_monetary", 0) for who in people), reverse=True)
@@ -270,7 +298,7 @@ def qualified(brand: Brand, night: date, day: date) -> dict[str, int]:
             continue
         if told.get("rfm_monetary", 0) >= cut and who in bought:
             ranks[who] = 2
-        elif told.get("cm3_12m", 0) >= 100 and told.get("tenure_days", 0) >= 60:
+        elif told.get("net_revenue_per_year", 0) >= 100 and told.get("tenure_days", 0) >= 60:
             ranks[who] = 1
     return ranks
 
@@ -279,7 +307,7 @@ def blended(brand: Brand, night: date, day: date) -> set[str]:
     """Who is among the top of the blend on the last evaluation up to a date."""
     kept, people = brand.kept(night, day), ranked(brand, night, day)
     places = dict.fromkeys(people, 0)
-    for metric in ("cm3_lifetime", "revenue_trend_6m"):
+    for metric in ("margin_percentile_12m", "revenue_trend_6m"):
         values = {who: kept.get(who, {}).get(metric) for who in people}
         for who in people:
             own = values[who]
@@ -341,9 +369,9 @@ def test_progress_and_rules_are_told_by_the_last_evaluation(brand: Brand) -> Non
         "select metric, rule, unit, measured_on from vip_sms.marts.tier_requirements order by all",
     )
     assert rules == [
-        ("cm3_12m", "at_least", None, NIGHT),
+        ("net_revenue_per_year", "at_least", None, NIGHT),
         ("orders_12m", "at_least", None, None),
-        ("rank_blend", "top_share", "places", None),
+        ("rank_blend", "top_share", "places", NIGHT),
         ("rfm_monetary", "top_share", "points", NIGHT),
         ("tenure_days", "at_least", None, NIGHT),
     ]
@@ -353,7 +381,7 @@ def test_progress_and_rules_are_told_by_the_last_evaluation(brand: Brand) -> Non
         "select customer_id, metric, metric_value from vip_sms.marts.tier_rule_values "
         "where metric <> 'rank_blend'",
     )
-    names = {"cm3_12m", "rfm_monetary", "tenure_days"}
+    names = {"net_revenue_per_year", "rfm_monetary", "tenure_days"}
     assert {(who, name): value for who, name, value in told} == {
         (who, name): value
         for who, values in kept.items()
@@ -368,7 +396,7 @@ def test_progress_and_rules_are_told_by_the_last_evaluation(brand: Brand) -> Non
     assert len(ways) > 20
     for who, progress in ways:
         own = kept.get(who, {})
-        parts = [own.get("cm3_12m", 0) / 100, own.get("tenure_days", 0) / Decimal(60)]
+        parts = [own.get("net_revenue_per_year", 0) / 100, own.get("tenure_days", 0) / Decimal(60)]
         assert progress == pytest.approx(float(min(1, *(max(0, part) for part in parts)))), who
 
 
