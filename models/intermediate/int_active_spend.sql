@@ -28,7 +28,6 @@ int_active_spend as (
 
     select
         spend.customer_id,
-        spend.qualifying_spend,
         spend.spend_12m,
         cast(coalesce(orders.orders_12m, 0) as bigint) as orders_12m,
         coalesce(margins.cm2_12m, 0) as cm2_12m
@@ -36,7 +35,7 @@ int_active_spend as (
     inner join customers on spend.customer_id = customers.customer_id
     left join margins on spend.customer_id = margins.customer_id
     left join orders on spend.customer_id = orders.customer_id
-    where not customers.is_test and spend.qualifying_spend > 0
+    where not customers.is_test and spend.spend_12m > 0
 
 )
 

@@ -10,9 +10,9 @@ spend as (
 binned as (
 
     select
-        qualifying_spend,
-        cast(ln(cast(qualifying_spend as double)) as decimal(18, 8)) as log_spend,
-        ntile(2000) over (order by qualifying_spend asc, customer_id asc) as spend_bin
+        spend_12m,
+        cast(ln(cast(spend_12m as double)) as decimal(18, 8)) as log_spend,
+        ntile(2000) over (order by spend_12m asc, customer_id asc) as spend_bin
     from spend
 
 ),
@@ -22,7 +22,7 @@ int_spend_bins as (
     select
         spend_bin,
         count(*) as customers,
-        cast(min(qualifying_spend) as double) as lowest_spend,
+        cast(min(spend_12m) as double) as lowest_spend,
         {{ ratio("sum(log_spend)", "count(*)") }} as mean_log_spend
     from binned
     group by spend_bin

@@ -93,8 +93,8 @@ break_even as (
 ranked as (
 
     select
-        qualifying_spend,
-        rank() over (order by qualifying_spend desc) as place,
+        spend_12m,
+        rank() over (order by spend_12m desc) as place,
         count(*) over () as customers
     from spend
 
@@ -106,7 +106,7 @@ top_shares as (
     {%- for rank in [1, 2, 3] %}
     select
         {{ rank }} as tier_rank,
-        min(qualifying_spend) as threshold
+        min(spend_12m) as threshold
     from ranked
     where place < {{ money("customers * " ~ parameter("proposal_top_share_" ~ rank)) }} + 1
     {{- "\n\n    union all\n" if not loop.last }}

@@ -30,7 +30,7 @@ everybody as (
 
     select
         count(*) as customers,
-        sum(qualifying_spend) as qualifying_spend
+        sum(spend_12m) as spend_12m
     from spend
 
 ),
@@ -47,11 +47,11 @@ reached as (
     select
         thresholds.threshold,
         count(*) as customers,
-        sum(spend.qualifying_spend) as qualifying_spend,
+        sum(spend.spend_12m) as spend_12m,
         sum(spend.orders_12m) as orders_12m,
         sum(spend.cm2_12m) as cm2_12m
     from thresholds
-    inner join spend on thresholds.threshold <= spend.qualifying_spend
+    inner join spend on thresholds.threshold <= spend.spend_12m
     group by thresholds.threshold
 
 ),
@@ -64,7 +64,7 @@ ladders as (
         options.tier_rank,
         options.threshold,
         options.goodness_of_fit,
-        {%- for column in ["customers", "qualifying_spend", "orders_12m", "cm2_12m"] %}
+        {%- for column in ["customers", "spend_12m", "orders_12m", "cm2_12m"] %}
         coalesce(reached.{{ column }}, 0) as {{ column }}_from_here,
         coalesce(reached.{{ column }}, 0) - coalesce(
             lead(reached.{{ column }}) over (
@@ -121,16 +121,16 @@ threshold_proposals as (
         {{ ratio("ladders.customers", "everybody.customers") }} as customer_share,
         cast(ladders.customers_from_here as bigint) as customers_from_here,
         {{ ratio("ladders.customers_from_here", "everybody.customers") }} as from_here_share,
-        {{ money("ladders.qualifying_spend") }} as qualifying_spend,
-        {{ ratio("ladders.qualifying_spend", "everybody.qualifying_spend") }} as spend_share,
+        {{ money("ladders.spend_12m") }} as qualifying_spend,
+        {{ ratio("ladders.spend_12m", "everybody.spend_12m") }} as spend_share,
         {{ ratio(
-            ratio("ladders.qualifying_spend", "ladders.customers"),
-            ratio("everybody.qualifying_spend", "everybody.customers"),
+            ratio("ladders.spend_12m", "ladders.customers"),
+            ratio("everybody.spend_12m", "everybody.customers"),
         ) }} as times_average_spend,
         coalesce(
             {{ ratio(
-                ratio("ladders.qualifying_spend", "ladders.customers"),
-                ratio("everybody.qualifying_spend", "everybody.customers"),
+                ratio("ladders.spend_12m", "ladders.customers"),
+                ratio("everybody.spend_12m", "everybody.customers"),
             ) }} >= {{ parameter("stands_out_times") }},
             false
         ) as is_standing_out,
@@ -139,7 +139,7 @@ threshold_proposals as (
             "coalesce(benefits.yearly_cost, 0) * ladders.customers"
             ~ " + coalesce(benefits.cost_per_order, 0) * ladders.orders_12m"
         ) }} as benefit_cost,
-        {{ money("coalesce(benefits.discount_percent, 0) * ladders.qualifying_spend / 100") }}
+        {{ money("coalesce(benefits.discount_percent, 0) * ladders.spend_12m / 100") }}
             as discount_at_full_use,
         {{ money(
             "ladders.cm2_12m - coalesce(benefits.yearly_cost, 0) * ladders.customers"
