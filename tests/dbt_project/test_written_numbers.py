@@ -114,6 +114,15 @@ def test_bands() -> None:
             {"reevaluation": "every_10_months", "demotion_cadence": "every_10_months"},
         ),
         (
+            "what_customers_earn",  # R58
+            [
+                ("cm3_12m", "at_least", 800),
+                ("tenure_days", "at_least", 90),
+                ("cm3_12m", "top_share", 0.05),
+            ],
+            {"reevaluation": "quarterly"},
+        ),
+        (
             "calendar_year",  # R63
             [("qualifying_spend", "at_least", amount) for amount in (2000, 5000, 10_000)],
             {"qualification_period": "calendar_year"},
