@@ -74,3 +74,8 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{% macro value_to_rank(kind, value) -%}
+    {#- What customer_value does not know of somebody comes last, behind what is below zero. -#}
+    case when {{ kind }} = 'evaluated' then {{ value }} else coalesce({{ value }}, 0) end
+{%- endmacro %}

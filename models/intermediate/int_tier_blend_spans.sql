@@ -133,10 +133,7 @@ values_to_come as (
         asked_again.asked_on,
         tier_rules.metric,
         tier_rules.weight,
-        case
-            when tier_metrics.kind = 'evaluated' then metric_spans.metric_value
-            else coalesce(metric_spans.metric_value, 0)
-        end as metric_value
+        {{ value_to_rank("tier_metrics.kind", "metric_spans.metric_value") }} as metric_value
     from asked_again
     inner join tier_rules
         on

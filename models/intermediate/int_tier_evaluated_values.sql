@@ -70,11 +70,7 @@ int_tier_evaluated_values as (
         population.due_on,
         ranked_metrics.metric,
         population.customer_id,
-        -- What is not known of a customer comes last, behind what is below zero.
-        case
-            when ranked_metrics.kind = 'evaluated' then metric_spans.metric_value
-            else coalesce(metric_spans.metric_value, 0)
-        end as metric_value
+        {{ value_to_rank("ranked_metrics.kind", "metric_spans.metric_value") }} as metric_value
     from population
     inner join ranked_metrics on population.policy_version = ranked_metrics.policy_version
     left join metric_spans
